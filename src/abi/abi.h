@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The boundary between the host program and a cell, whole and self-contained:
+ * fixed-width C11, no pointers, no host or guest headers.
+ *
+ * Two kinds of traffic share one mailbox per cpu:
+ *   job      host -> cell   "do this with the image", answered by a result
+ *   request  cell -> host   "move these bytes for me", answered in place
+ * A cpu runs one job at a time; while it runs, each doorbell is either a batch
+ * of I/O requests, a sign of progress, or the end of the job.
+ *
+ * Rules the host keeps: a mailbox header is copied out once, checked, and only
+ * the copy is used; every address range is translated by one function;
+ * everything is bounded by the constants below.
+ * Rules the payload keeps: it believes the host, and nothing that comes from
+ * an image.
+ *
+ * IN is written by the host, OUT by the cell.
+ */
+#ifndef INSTAR_ABI_H
+#define INSTAR_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define ABI_VERSION 1u
+
+/* Bounds, each enforced by the host. */
+#define ABI_TABLE_SIZE (256u * 1024u)   /* bytes of the bulk table of a cpu */
+#define ABI_MAX_IO 256u                 /* I/O operations in one request */
+#define ABI_MAX_IO_LENGTH (64u << 20)   /* bytes of one read or write */
+#define ABI_MAX_HANDLES 64u             /* files attached to one cell */
+#define ABI_MAX_CPUS 17u                /* one driver cpu and 16 codec cpus */
+#define ABI_MAX_CODEC 64u               /* clusters in one codec job */
+#define ABI_MAX_NAME 4096u              /* bytes of a name taken from an image */
+
+/* Every struct that crosses begins with this; size is that of the struct. */
+struct abi_head {
+    uint32_t size;
+    uint16_t kind;
+    uint16_t version;
+};
+
+/* ---- requests: cell -> host ------------------------------------------- */
+
+enum abi_request_kind {
+    ABI_REQ_READY = 1,      /* first doorbell: head.version says what is spoken */
+    ABI_REQ_IO = 2,         /* run the abi_io array in the table */
+    ABI_REQ_PROGRESS = 3,   /* done of total; the host may answer "cancel" */
+    ABI_REQ_DONE = 4,       /* the job is over; the abi_result is filled in */
+};
+
+enum abi_io_op {
+    ABI_IO_READ = 1,        /* bytes behind the end of the file read as zeros */
+    ABI_IO_WRITE = 2,
+    ABI_IO_ZERO = 3,        /* make a range read as zeros */
+    ABI_IO_DISCARD = 4,     /* give a range back to the file system, if it can */
+    ABI_IO_TRUNCATE = 5,    /* offset is the new size; flags: ABI_PREALLOC_* */
+    ABI_IO_FLUSH = 6,       /* what was written before is on stable storage */
+    ABI_IO_SIZE = 7,        /* result is the size of the file */
+    ABI_IO_NEXT_DATA = 8,   /* result is the first offset >= offset with data, or the size */
+};
+
+/* One I/O operation. Operations of a request run in order; at the first
+ * failure the rest answer -ECANCELED (-125). */
+struct abi_io {
+    uint32_t op;            /* OUT enum abi_io_op */
+    uint32_t handle;        /* OUT */
+    uint64_t offset;        /* OUT bytes in the file */
+    uint64_t length;        /* OUT bytes */
+    uint64_t address;       /* OUT cell address of the bytes */
+    int64_t result;         /* IN  bytes really read, a size, 0, or -errno */
+    uint32_t flags;         /* OUT */
+    uint32_t reserved;      /* OUT zero */
+};
+_Static_assert(sizeof(struct abi_io) == 48, "abi_io");
+
+enum abi_prealloc {
+    ABI_PREALLOC_OFF = 0,
+    ABI_PREALLOC_METADATA = 1,
+    ABI_PREALLOC_FALLOC = 2,
+    ABI_PREALLOC_FULL = 3,
+};
+
+struct abi_request {
+    struct abi_head head;   /* OUT kind: enum abi_request_kind */
+    uint32_t count;         /* OUT entries in the table (IO) */
+    uint32_t cancel;        /* IN  (PROGRESS) 1: stop as soon as consistent */
+    uint64_t done;          /* OUT (PROGRESS) */
+    uint64_t total;         /* OUT (PROGRESS) */
+};
+_Static_assert(sizeof(struct abi_request) == 32, "abi_request");
+
+/* ---- jobs: host -> cell ------------------------------------------------ */
+
+/* What the driver cpu can be asked. in/out are bytes in the table. */
+enum abi_job_op {
+    ABI_JOB_PROBE = 1,      /* handle 0; out: abi_probe */
+    ABI_JOB_OPEN = 2,       /* in: abi_open + name; out: abi_facts + props */
+    ABI_JOB_ATTACH = 3,     /* arg0: enum abi_role, arg1: handle */
+    ABI_JOB_INFO = 4,       /* arg0: enum abi_info_part; out: props */
+    ABI_JOB_EXTENTS = 5,    /* arg0 start, arg1 length, arg2 flags; out: abi_extent[];
+                               ret0 count, ret1 first offset not covered */
+    ABI_JOB_WRITE = 6,      /* see "writing" below */
+    ABI_JOB_FLUSH = 7,      /* all metadata out, in safe order, then flush */
+    ABI_JOB_CLOSE = 8,      /* FLUSH, then what marks an image closed cleanly */
+    ABI_JOB_CREATE = 9,     /* in: abi_create + props; the image is then open */
+    ABI_JOB_CHECK = 10,     /* arg0: ABI_FIX_*; out: abi_check + props (messages) */
+    ABI_JOB_TRUNCATE = 11,  /* arg0 new virtual size, arg1 abi_prealloc, arg2 flags */
+    ABI_JOB_MEASURE = 12,   /* in: abi_create + props; out: abi_measure */
+    ABI_JOB_SELECT = 13,    /* in: snapshot name; arg0: abi_select; reads then see it */
+    ABI_JOB_CALL = 14,      /* arg0: enum abi_call; in/out: props */
+    ABI_JOB_CODEC = 15,     /* any cpu. in: abi_codec[arg0]; answered in place in out */
+};
+
+struct abi_job {
+    struct abi_head head;   /* IN  kind: enum abi_job_op */
+    uint32_t in_length;     /* IN  bytes of input in the table */
+    uint32_t flags;         /* IN  */
+    uint64_t arg[6];        /* IN  */
+};
+_Static_assert(sizeof(struct abi_job) == 64, "abi_job");
+
+#define ABI_ERROR_TEXT 256u
+
+/* How a job ended. status 0 is success, else enum fmt_status (negative), whose
+ * words the host makes from its table with arg and text. io_errno is set where
+ * a host request failed (positive errno). text is data: any bytes. */
+struct abi_result {
+    struct abi_head head;   /* OUT kind: the job's */
+    int32_t status;         /* OUT */
+    uint32_t io_errno;      /* OUT */
+    uint32_t out_length;    /* OUT bytes of output in the table */
+    uint32_t text_length;   /* OUT at most ABI_ERROR_TEXT */
+    uint64_t ret[4];        /* OUT */
+    uint64_t err_arg[4];    /* OUT */
+    uint64_t arena_peak;    /* OUT bytes */
+    uint8_t text[ABI_ERROR_TEXT];   /* OUT */
+};
+_Static_assert(sizeof(struct abi_result) == 24 + 32 + 32 + 8 + ABI_ERROR_TEXT, "abi_result");
+
+/* The mailbox of a cpu: one page of headers, then the table. */
+struct abi_mailbox {
+    struct abi_request request;
+    struct abi_job job;
+    struct abi_result result;
+};
+_Static_assert(sizeof(struct abi_mailbox) <= 4096, "abi_mailbox");
+
+/* ---- probing and opening ----------------------------------------------- */
+
+/* Format numbers are stable; the names are qemu's. */
+enum abi_format {
+    ABI_FORMAT_NONE = 0,
+    ABI_FORMAT_RAW = 1,
+    ABI_FORMAT_QCOW2 = 2,
+    ABI_FORMAT_QCOW = 3,
+    ABI_FORMAT_QED = 4,
+    ABI_FORMAT_VMDK = 5,
+    ABI_FORMAT_VDI = 6,
+    ABI_FORMAT_VPC = 7,
+    ABI_FORMAT_VHDX = 8,
+    ABI_FORMAT_PARALLELS = 9,
+    ABI_FORMAT_LUKS = 10,
+    ABI_FORMAT_BOCHS = 11,
+    ABI_FORMAT_CLOOP = 12,
+    ABI_FORMAT_DMG = 13,
+};
+
+struct abi_probe {
+    uint32_t format;        /* OUT enum abi_format; RAW when nothing else fits */
+    uint32_t score;         /* OUT 0..100 */
+};
+
+enum abi_open_flags {
+    ABI_OPEN_WRITE = 1 << 0,        /* metadata may be changed */
+    ABI_OPEN_CHECK = 1 << 1,        /* for check: a dirty image is not repaired on open */
+    ABI_OPEN_NO_IO = 1 << 2,        /* info only: guest data is never asked for, a data file not attached */
+    ABI_OPEN_DISCARD_UNMAP = 1 << 3,/* discards and zeroes may give clusters back */
+    ABI_OPEN_INACTIVE = 1 << 4,     /* leave autoclear bits and bitmaps as they are */
+};
+
+struct abi_open {
+    struct abi_head head;
+    uint32_t format;        /* IN enum abi_format */
+    uint32_t flags;         /* IN enum abi_open_flags */
+};
+_Static_assert(sizeof(struct abi_open) == 16, "abi_open");
+
+enum abi_role {
+    ABI_ROLE_FILE = 0,      /* the image file itself; always handle 0 */
+    ABI_ROLE_DATA_FILE = 1, /* qcow2 external data file */
+    ABI_ROLE_EXTENT = 2,    /* vmdk extents, arg2 the index */
+};
+
+enum abi_fact_flags {
+    ABI_FACT_ENCRYPTED = 1 << 0,
+    ABI_FACT_DIRTY = 1 << 1,
+    ABI_FACT_CORRUPT = 1 << 2,
+    ABI_FACT_BACKING = 1 << 3,          /* props hold "backing-file" */
+    ABI_FACT_BACKING_FORMAT = 1 << 4,   /* props hold "backing-format" */
+    ABI_FACT_DATA_FILE = 1 << 5,        /* an external data file is used; props may hold "data-file" */
+    ABI_FACT_DATA_FILE_RAW = 1 << 6,
+    ABI_FACT_CAN_COMPRESS = 1 << 7,
+    ABI_FACT_CAN_ZERO = 1 << 8,         /* writing zeroes is cheap (no data is stored) */
+    ABI_FACT_UNALLOCATED_ZERO = 1 << 9, /* clusters never written read as zeros */
+    ABI_FACT_HAS_SNAPSHOTS = 1 << 10,
+    ABI_FACT_HAS_CLUSTER_SIZE = 1 << 11,/* info prints cluster_size */
+    ABI_FACT_V2 = 1 << 12,              /* qcow2 compat 0.10 */
+    ABI_FACT_LAZY_REFCOUNTS = 1 << 13,
+    ABI_FACT_EXTENDED_L2 = 1 << 14,
+};
+
+struct abi_facts {
+    struct abi_head head;
+    uint32_t format;        /* OUT */
+    uint32_t flags;         /* OUT enum abi_fact_flags */
+    uint64_t virtual_size;  /* OUT bytes */
+    uint32_t cluster_size;  /* OUT bytes; 0: none */
+    uint32_t subcluster_size; /* OUT bytes; equals cluster_size without subclusters */
+    uint32_t codec;         /* OUT enum abi_codec_id of compressed clusters */
+    uint32_t snapshots;     /* OUT */
+    uint64_t vm_state_offset; /* OUT bytes */
+};
+_Static_assert(sizeof(struct abi_facts) == 48, "abi_facts");
+
+enum abi_info_part {
+    ABI_INFO_SPECIFIC = 0,  /* the members of format-specific.data; "type" is the format */
+    ABI_INFO_SNAPSHOTS = 1, /* list of objects id, name, vm-state-size, date-sec, ... */
+    ABI_INFO_NAMES = 2,     /* backing-file, backing-format, data-file as at OPEN */
+};
+
+enum abi_select {
+    ABI_SELECT_ACTIVE = 0,
+    ABI_SELECT_ID_OR_NAME = 1,  /* in: bytes of one word matched against id, then name */
+    ABI_SELECT_ID = 2,
+    ABI_SELECT_NAME = 3,
+    ABI_SELECT_ID_AND_NAME = 4, /* in: id, a zero byte, name */
+};
+
+enum abi_call {
+    ABI_CALL_SNAPSHOT = 1,  /* props: action, name, ... */
+    ABI_CALL_BITMAP = 2,
+    ABI_CALL_AMEND = 3,
+    ABI_CALL_SET_BACKING = 4,
+    ABI_CALL_MAKE_EMPTY = 5,
+};
+
+/* ---- extents and writing ----------------------------------------------- */
+
+enum abi_extent_kind {
+    ABI_EXT_DATA = 1,       /* plain bytes at handle/file_offset */
+    ABI_EXT_ZERO = 2,       /* reads as zeros, decided by this image */
+    ABI_EXT_HOLE = 3,       /* not allocated here: the backing file's bytes, else zeros */
+    ABI_EXT_COOKED = 4,     /* stored_length coded bytes at file_offset give one whole cluster */
+    /* answers of ABI_JOB_WRITE only */
+    ABI_EXT_FILL_OLD = 5,   /* read the image's present content of the guest range, write it at file_offset */
+    ABI_EXT_FILL_ZERO = 6,  /* make the file range read as zeros */
+    /* questions of ABI_JOB_WRITE only */
+    ABI_EXT_LINK = 7,       /* the data of this guest range is in place: publish it */
+    ABI_EXT_DISCARD = 8,    /* the guest range is not needed any more */
+    ABI_EXT_ABORT = 9,      /* the data of this guest range will not come: give its clusters back */
+};
+
+enum abi_extent_flags {
+    ABI_EXTF_OFFSET = 1 << 0,       /* file_offset is valid (also for ZERO: preallocated) */
+    ABI_EXTF_ALLOCATED = 1 << 1,    /* this layer decides the content */
+    ABI_EXTF_FRESH = 1 << 2,        /* file range lies behind the old end of the file: reads as zeros */
+    ABI_EXTF_UNMAP = 1 << 3,        /* ZERO question: clusters may be given back */
+    ABI_EXTF_CORRUPT = 1 << 4,
+};
+
+/* A guest range and where its bytes are. For COOKED, guest_offset/length are
+ * the part asked for and the cluster begins at guest_offset rounded down to
+ * the cluster size. */
+struct abi_extent {
+    uint64_t guest_offset;  /* bytes */
+    uint64_t length;        /* bytes of guest data */
+    uint64_t file_offset;   /* bytes in the file of handle */
+    uint64_t stored_length; /* COOKED: bytes in the file, an upper bound */
+    uint32_t handle;
+    uint16_t kind;          /* enum abi_extent_kind */
+    uint16_t flags;         /* enum abi_extent_flags */
+    uint32_t codec;         /* enum abi_codec_id */
+    uint32_t reserved;
+};
+_Static_assert(sizeof(struct abi_extent) == 48, "abi_extent");
+
+#define ABI_MAX_EXTENTS (ABI_TABLE_SIZE / sizeof(struct abi_extent))
+
+/*
+ * Writing. in: abi_extent[arg0], of kinds
+ *   LINK     first: ranges whose data the host has written since (as answered)
+ *   ABORT    ranges whose write failed
+ *   DATA     a guest range the host wants to write plainly
+ *   COOKED   one whole cluster, stored_length coded bytes
+ *   ZERO     a guest range shall read as zeros (may be answered with FILL_ZERO
+ *            or DATA|zero steps for parts of clusters)
+ *   DISCARD
+ * out: abi_extent[ret0], steps for the host in guest order: DATA and COOKED
+ * (write the caller's bytes at file_offset), FILL_OLD and FILL_ZERO (complete a
+ * cluster). Nothing is visible to a reader until LINK; the tables that publish
+ * it leave the cell after that and after a flush where order asks for one.
+ * ret1: how many of the questions were taken (the table may fill up); the host
+ * asks the rest again. ZERO and DISCARD are done when the job returns, apart
+ * from their FILL steps, which are linked like data.
+ */
+
+/* ---- codecs -------------------------------------------------------------- */
+
+enum abi_codec_id {
+    ABI_CODEC_NONE = 0,
+    ABI_CODEC_DEFLATE = 1,  /* raw deflate, 4 KiB window accepted by all readers */
+    ABI_CODEC_ZSTD = 2,
+    ABI_CODEC_ZLIB = 3,     /* zlib header (qcow, vmdk, dmg) */
+    ABI_CODEC_BZIP2 = 4,
+};
+
+enum abi_codec_direction { ABI_DECODE = 0, ABI_ENCODE = 1 };
+
+/* One piece of coding work. Addresses lie in the window of the cpu. DECODE:
+ * out_length bytes must come out. ENCODE: result is the coded length, or 0 if
+ * it does not fit in out_length bytes. */
+struct abi_codec {
+    uint32_t codec;         /* IN enum abi_codec_id */
+    uint32_t direction;     /* IN */
+    uint64_t in_address;    /* IN */
+    uint64_t in_length;     /* IN  bytes */
+    uint64_t out_address;   /* IN */
+    uint64_t out_length;    /* IN  bytes of room */
+    int64_t result;         /* OUT bytes, or enum fmt_status */
+};
+_Static_assert(sizeof(struct abi_codec) == 48, "abi_codec");
+
+/* ---- create, measure, check --------------------------------------------- */
+
+/* Followed by props: the creation options under their qemu names, typed. */
+struct abi_create {
+    struct abi_head head;
+    uint32_t format;        /* IN */
+    uint32_t flags;         /* IN */
+    uint64_t virtual_size;  /* IN bytes */
+};
+_Static_assert(sizeof(struct abi_create) == 24, "abi_create");
+
+struct abi_measure {
+    uint64_t required;
+    uint64_t fully_allocated;
+    uint64_t bitmaps;
+    uint64_t flags;         /* 1: bitmaps is meaningful */
+};
+
+#define ABI_FIX_LEAKS 1u
+#define ABI_FIX_ERRORS 2u
+
+struct abi_check {
+    struct abi_head head;
+    uint32_t flags;
+    uint32_t reserved;
+    uint64_t corruptions, leaks, check_errors;
+    uint64_t corruptions_fixed, leaks_fixed;
+    uint64_t image_end_offset;
+    uint64_t total_clusters, allocated_clusters, fragmented_clusters, compressed_clusters;
+};
+_Static_assert(sizeof(struct abi_check) == 96, "abi_check");
+
+/* ---- property streams ------------------------------------------------------ */
+
+/* Names and values of any shape, as a flat stream of records, each padded to
+ * 8 bytes. Key bytes come first, then value bytes. OBJECT and LIST hold what
+ * follows up to the matching END. Depth is at most ABI_PROP_DEPTH. */
+enum abi_prop_type {
+    ABI_PROP_U64 = 1,
+    ABI_PROP_I64 = 2,
+    ABI_PROP_BOOL = 3,      /* value: 8 bytes, 0 or 1 */
+    ABI_PROP_STRING = 4,    /* any bytes, not terminated */
+    ABI_PROP_OBJECT = 5,
+    ABI_PROP_LIST = 6,
+    ABI_PROP_END = 7,
+    ABI_PROP_MESSAGE = 8,   /* value: abi_message; words are the host's */
+};
+#define ABI_PROP_DEPTH 8u
+
+struct abi_prop {
+    uint16_t type;
+    uint16_t key_length;
+    uint32_t value_length;
+};
+_Static_assert(sizeof(struct abi_prop) == 8, "abi_prop");
+
+/* A message of a check or a warning, told as a number and its values. */
+struct abi_message {
+    int32_t code;           /* enum fmt_status */
+    uint32_t stream;        /* 1 stdout, 2 stderr */
+    uint64_t arg[6];
+};
+_Static_assert(sizeof(struct abi_message) == 56, "abi_message");
+
+#endif

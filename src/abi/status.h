@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every way a driver can fail, and the words for it, in one table per area.
+ *
+ * Row: X(NAME, since, "words"). since is the first qemu-img version (major *
+ * 100 + minor) that says it so; a NAME may stand in several rows, ascending,
+ * and the last row not newer than the profile is used. In the words, {0}..{5}
+ * are the values in decimal, {0x} in hexadecimal without prefix, {s} the text
+ * of the result, {errno} the words for io_errno. The numbers follow the order
+ * of the enum below, never the rows.
+ *
+ * Payload code uses the enumerators only; the words are compiled into the host.
+ */
+#ifndef INSTAR_STATUS_H
+#define INSTAR_STATUS_H
+
+#include <stdint.h>
+
+/* Areas own ranges of numbers, so that they can grow side by side. */
+enum fmt_status {
+    FMT_OK = 0,
+
+    /* general */
+    FMT_E_IO = -1,              /* a host request failed: io_errno */
+    FMT_E_NO_MEMORY = -2,       /* the arena is used up */
+    FMT_E_UNSUPPORTED = -3,     /* this driver does not do it */
+    FMT_E_BAD_JOB = -4,         /* the host asked nonsense */
+    FMT_E_NOT_MINE = -5,        /* not this format at all */
+    FMT_E_CANCELED = -6,
+    FMT_E_CODEC = -7,           /* coded bytes are broken */
+    FMT_E_TABLE_FULL = -8,      /* the answer does not fit in the table */
+    FMT_E_CORRUPT_CLUSTER = -9, /* guest data cannot be located: EIO to the reader */
+    FMT_E_NO_SNAPSHOT = -10,
+    FMT_E_READ_ONLY = -11,
+    FMT_E_NO_SPACE = -12,
+
+    /* qcow2: -1000 .. -1999, see qcow2-status.h */
+    FMT_E_QCOW2_FIRST = -1000,
+    /* vmdk: -2000 .. -2999 */
+    FMT_E_VMDK_FIRST = -2000,
+};
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A cell: one running payload with its memory, seen from the host.
+ *
+ * A cell serves one image. Files are attached as handles with rights; jobs run
+ * on cpu 0 (the driver) and coding work on cpus 1..n (codecs, no state). Every
+ * request of the payload is copied out, checked and bounded here; a cell that
+ * breaks a rule is stopped and every later call on it fails.
+ *
+ * Threads: one call at a time per cpu; different cpus may be called from
+ * different threads at once. cell_attach only while no call is running.
+ */
+#ifndef INSTAR_CELL_H
+#define INSTAR_CELL_H
+
+#include <glib.h>
+#include "abi/abi.h"
+#include "io/io.h"
+
+typedef struct Cell Cell;
+
+typedef enum {
+    CELL_AUTO,      /* kvm where /dev/kvm works, else process */
+    CELL_KVM,
+    CELL_PROCESS,
+    CELL_INLINE,    /* drivers linked in; only in test programs */
+} CellKind;
+
+#define CELL_ERROR (cell_error_quark())
+GQuark cell_error_quark(void);
+typedef enum {
+    CELL_ERROR_START,       /* no back end works */
+    CELL_ERROR_VIOLATION,   /* the payload broke a rule and was stopped */
+    CELL_ERROR_TIMEOUT,     /* no doorbell within its time */
+    CELL_ERROR_LIMIT,       /* a bound was reached */
+} CellError;
+
+typedef enum {
+    CELL_READ = 1 << 0,
+    CELL_WRITE = 1 << 1,    /* below the size the file had, or up to max_size with GROW */
+    CELL_GROW = 1 << 2,
+} CellRights;
+
+typedef struct {
+    guint codecs;           /* codec cpus that may be used, 0..ABI_MAX_CPUS-1; started on first use */
+    guint64 arena;          /* bytes of arena for the driver; 0: the default (32 MiB) */
+    guint64 window;         /* bytes of window for each codec cpu; 0: the default (4 MiB + slack) */
+} CellConfig;
+
+/* Choose the back end for the whole program: "auto", "kvm" or "process" (from
+ * --cell= or INSTAR_IMG_CELL). FALSE and CELL_ERROR_START for another word. */
+gboolean cell_choose(const char *word, GError **error);
+
+/* Start a cell with the chosen back end. Costs 1 to 3 ms. Free with cell_free. */
+Cell *cell_start(const CellConfig *config, GError **error);
+void cell_free(Cell *cell);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Cell, cell_free)
+CellKind cell_kind(const Cell *cell);
+
+/* Give the cell a file. The cell keeps a reference. max_size bounds how far
+ * writes and truncates may make it grow (bytes). Returns the handle (0 for the
+ * first file), or -1 when ABI_MAX_HANDLES are used. */
+int cell_attach(Cell *cell, IoFile *file, CellRights rights, guint64 max_size, GError **error);
+
+/* Called on each ABI_REQ_PROGRESS; return FALSE to ask for cancellation. */
+typedef gboolean (*CellProgress)(guint64 done, guint64 total, gpointer user_data);
+
+/* One job. in/in_length: input for the table. out: where the table's output is
+ * copied, out_size its room (an output that does not fit is a violation).
+ * result is a checked copy; result.status is the driver's word. */
+typedef struct {
+    guint cpu;
+    enum abi_job_op op;
+    guint32 flags;
+    guint64 arg[6];
+    const void *in;
+    gsize in_length;
+    void *out;
+    gsize out_size;
+    gsize out_length;       /* set by cell_call */
+    struct abi_result result; /* set by cell_call */
+    CellProgress progress;
+    gpointer progress_data;
+} CellCall;
+
+/* Run a job. FALSE only when the cell itself failed (CELL_ERROR): then it is
+ * dead. TRUE with call->result.status < 0 when the driver refused. */
+gboolean cell_call(Cell *cell, CellCall *call, GError **error);
+
+/* The window of a codec cpu (1..n): host bytes and their cell address. Pages
+ * stay mapped for the life of the cell. NULL if the cpu cannot be started. */
+guint8 *cell_window(Cell *cell, guint cpu, guint64 *ret_address, gsize *ret_size,
+                    GError **error);
+
+/* Counters of the whole program, for INSTAR_IMG_STATS=1. */
+typedef struct {
+    guint64 cells, doorbells, bytes_read, bytes_written, arena_peak;
+} CellStats;
+void cell_stats(CellStats *ret_stats);
+void cell_stats_add_io(guint64 bytes_read, guint64 bytes_written);
+
+/* What works here, for the subcommand "cell". */
+typedef struct {
+    CellKind kind;
+    gboolean works;
+    char *why_not;          /* NULL when it works; owned */
+    double start_ms;        /* from nothing to the first doorbell */
+    double doorbell_us;
+} CellReport;
+void cell_examine(CellKind kind, CellReport *ret_report);
+
+#endif

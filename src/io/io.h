@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where bytes live. An IoFile is one opened byte store (a regular file, a block
+ * or character device, later nbd and others), counted by reference.
+ *
+ * All offsets and lengths are bytes. Errors are IO_ERROR with the errno as the
+ * code; the message is strerror's words, callers prefix. Safe to use from
+ * several threads at once.
+ */
+#ifndef INSTAR_IO_H
+#define INSTAR_IO_H
+
+#include <glib.h>
+
+typedef struct IoFile IoFile;
+
+#define IO_ERROR (io_error_quark())
+GQuark io_error_quark(void);    /* codes are errno values */
+
+typedef enum {
+    IO_READ_ONLY = 0,
+    IO_WRITE = 1 << 0,
+    IO_CREATE = 1 << 1,         /* make it if missing, mode 0644 as qemu-img does; never under a
+                                   directory of devices; truncates only with IO_TRUNCATE */
+    IO_TRUNCATE = 1 << 2,
+    IO_NO_CACHE = 1 << 3,       /* O_DIRECT (cache=none, directsync): buffers are aligned inside */
+    IO_SYNC = 1 << 4,           /* every write is on stable storage (writethrough, directsync) */
+    IO_NO_FLUSH = 1 << 5,       /* flush does nothing (cache=unsafe) */
+    IO_NO_LOCK = 1 << 6,        /* locking=off */
+    IO_FORCE_SHARE = 1 << 7,    /* -U */
+} IoFlags;
+
+typedef enum { IO_KIND_FILE, IO_KIND_HOST_DEVICE, IO_KIND_NULL } IoKind;
+
+/* What others may do while the file is held; image/ derives it from the use,
+ * io/ turns it into qemu's byte-range locks. */
+typedef struct {
+    guint perm;                 /* IO_PERM_* this opener uses */
+    guint shared;               /* IO_PERM_* it lets others use */
+} IoLock;
+enum {
+    IO_PERM_CONSISTENT_READ = 1 << 0,
+    IO_PERM_WRITE = 1 << 1,
+    IO_PERM_WRITE_UNCHANGED = 1 << 2,
+    IO_PERM_RESIZE = 1 << 3,
+    IO_PERM_GRAPH_MOD = 1 << 4,
+    IO_PERM_ALL = (1 << 5) - 1,
+};
+
+/* Open path. A FIFO cannot hang us; a directory is refused in qemu's words. The
+ * GError message is whole ("Could not open 'x': No such file or directory"). */
+IoFile *io_open(const char *path, IoFlags flags, GError **error);
+IoFile *io_ref(IoFile *file);
+void io_unref(IoFile *file);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(IoFile, io_unref)
+
+/* Change the locks held to exactly this; conflicts in qemu's words
+ * (Failed to get "write" lock / shared "write" lock, with its hint appended on a second line). */
+gboolean io_lock(IoFile *file, IoLock lock, GError **error);
+
+const char *io_path(const IoFile *file);
+IoKind io_kind(const IoFile *file);
+gboolean io_writable(const IoFile *file);
+
+/* Read exactly length bytes; what lies behind the end of the file is zeros.
+ * *ret_present (may be NULL): bytes that were there. */
+gboolean io_pread(IoFile *file, guint64 offset, void *buf, gsize length, gsize *ret_present,
+                  GError **error);
+gboolean io_pwrite(IoFile *file, guint64 offset, const void *buf, gsize length, GError **error);
+/* Make a range read as zeros, cheaply if the store can: hole punching when
+ * may_unmap, else zero range, else written zeros. Extends the file if needed. */
+gboolean io_zero(IoFile *file, guint64 offset, guint64 length, gboolean may_unmap, GError **error);
+/* Give a range back if the store can; content undefined afterwards; never an error for "cannot". */
+gboolean io_discard(IoFile *file, guint64 offset, guint64 length, GError **error);
+typedef enum { IO_PREALLOC_OFF, IO_PREALLOC_METADATA, IO_PREALLOC_FALLOC, IO_PREALLOC_FULL } IoPrealloc;
+gboolean io_truncate(IoFile *file, guint64 size, IoPrealloc prealloc, GError **error);
+gboolean io_flush(IoFile *file, GError **error);
+gboolean io_size(IoFile *file, guint64 *ret_size, GError **error);
+/* Bytes really occupied (st_blocks * 512), as "disk size". */
+gboolean io_allocated(IoFile *file, guint64 *ret_bytes, GError **error);
+/* Is [offset, ...) data or a hole (SEEK_DATA/SEEK_HOLE), and up to where, at most length. A
+ * store that cannot tell answers data. */
+gboolean io_block_status(IoFile *file, guint64 offset, guint64 length, gboolean *ret_data,
+                         guint64 *ret_length, GError **error);
+/* copy_file_range/reflink between two files; *ret_copied may be short; FALSE with
+ * ENOTSUP when the stores cannot. */
+gboolean io_copy_range(IoFile *from, guint64 from_offset, IoFile *to, guint64 to_offset,
+                       guint64 length, guint64 *ret_copied, GError **error);
+
+#endif
