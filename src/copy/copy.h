@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The parallel copier: convert, compare (later commit, rebase and dd) run on it.
+ *
+ * A few worker threads read, look for zeros, code and write; the order of
+ * allocation follows the guest offset, so the output does not depend on the
+ * number of workers.
+ */
+#ifndef INSTAR_COPY_H
+#define INSTAR_COPY_H
+
+#include "image/image.h"
+
+/* done of total bytes; from any worker, never two at once. */
+typedef void (*CopyProgress)(guint64 done, guint64 total, gpointer user_data);
+
+typedef struct {
+    Image **sources;            /* concatenated */
+    guint n_sources;
+    Image *target;              /* opened for writing, big enough */
+    Image *target_backing;      /* -B: what the target's holes show; NULL if none */
+    gboolean compress;          /* -c */
+    gboolean target_is_zero;    /* everything unwritten reads as zeros already */
+    gboolean target_exists;     /* -n */
+    gboolean out_of_order;      /* -W */
+    gboolean copy_range;        /* -C */
+    gboolean salvage;           /* --salvage */
+    guint64 sparse;             /* -S bytes; 0: everything is written */
+    guint64 rate;               /* -r bytes a second; 0: no limit */
+    guint coroutines;           /* -m */
+    const char *program;        /* for warnings on stderr */
+    CopyProgress progress;
+    gpointer progress_data;
+} CopyConvert;
+
+/* Copy all guest-visible bytes. Errors in qemu-img's words ("error while reading at byte N: ..."). */
+gboolean copy_convert(const CopyConvert *job, GError **error);
+
+typedef enum { COPY_SAME, COPY_DIFFERENT, COPY_ALLOC_MISMATCH, COPY_READ_ERROR } CopyVerdict;
+
+typedef struct {
+    Image *a, *b;
+    gboolean strict;            /* -s */
+    CopyProgress progress;
+    gpointer progress_data;
+} CopyCompare;
+
+/* Compare guest-visible bytes. For anything but COPY_SAME *ret_offset is where, in bytes. */
+CopyVerdict copy_compare(const CopyCompare *job, guint64 *ret_offset, GError **error);
+
+/* One entry of map: what qemu-img's map prints. */
+typedef struct {
+    guint64 start, length;
+    gboolean data, zero, present, compressed, has_offset;
+    guint64 offset;
+    guint depth;
+    const char *filename;       /* of the layer's file; borrowed from the Image */
+} CopyMapEntry;
+
+/* Walk [start, start+length) through the chain and give merged entries in order; stop when each returns FALSE. */
+typedef gboolean (*CopyMapFunc)(const CopyMapEntry *entry, gpointer user_data);
+gboolean copy_map(Image *img, guint64 start, guint64 length, CopyMapFunc each,
+                  gpointer user_data, GError **error);
+
+#endif

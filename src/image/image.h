@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Images: names, the node graph and the gate.
+ *
+ * An ImageSpec says what to open (a file name, json:{...}, or --image-opts); an
+ * Image is one opened layer: a raw node (no cell: there is nothing to parse) or
+ * a format node with its own cell, over IoFiles. Its backing file, if opened,
+ * hangs below it.
+ *
+ * GError messages are whole and in qemu-img's words for the active profile,
+ * without the program name; a hint follows after a newline.
+ *
+ * Threads: image_read, image_extents, image_write may be called from several
+ * threads; the cell's driver serialises inside.
+ */
+#ifndef INSTAR_IMAGE_H
+#define INSTAR_IMAGE_H
+
+#include <glib.h>
+#include "abi/abi.h"
+#include "io/io.h"
+
+typedef struct Image Image;
+typedef struct ImageSpec ImageSpec;
+
+#define IMAGE_ERROR (image_error_quark())
+GQuark image_error_quark(void);
+typedef enum {
+    IMAGE_ERROR_NAME,       /* the name or the options make no sense */
+    IMAGE_ERROR_OPEN,
+    IMAGE_ERROR_FORMAT,     /* the driver's word about the image */
+    IMAGE_ERROR_UNSUPPORTED,
+    IMAGE_ERROR_IO,
+    IMAGE_ERROR_GATE,       /* a file an image names may not be opened */
+    IMAGE_ERROR_CANCELED,
+} ImageError;
+
+/* ---- naming (image/spec*.c) ------------------------------------------------ */
+
+/* A plain argument: "x", "file:x", "json:{...}". format: -f, or NULL to probe. */
+ImageSpec *image_spec_from_name(const char *name, const char *format, GError **error);
+/* --image-opts: "driver=qcow2,file.filename=x". */
+ImageSpec *image_spec_from_opts(const char *opts, GError **error);
+ImageSpec *image_spec_ref(ImageSpec *spec);
+void image_spec_unref(ImageSpec *spec);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ImageSpec, image_spec_unref)
+
+/* ---- opening (image/open.c, image/chain.c, image/gate.c) --------------------- */
+
+typedef enum {
+    IMAGE_READ_ONLY = 0,
+    IMAGE_WRITE = 1 << 0,
+    IMAGE_NO_BACKING = 1 << 1,      /* open this layer only */
+    IMAGE_NO_IO = 1 << 2,           /* info: guest data is never read; data file not opened */
+    IMAGE_FORCE_SHARE = 1 << 3,     /* -U */
+    IMAGE_CHECK = 1 << 4,           /* open for check */
+    IMAGE_UNMAP = 1 << 5,           /* discard=unmap */
+    IMAGE_RESIZE = 1 << 6,          /* needs the right to change the size */
+    IMAGE_INACTIVE = 1 << 7,
+    IMAGE_NO_LOCK = 1 << 8,
+} ImageFlags;
+
+/* "none", "writeback", "unsafe", "directsync", "writethrough" -> io flags. FALSE for another word. */
+gboolean image_cache_mode(const char *word, IoFlags *ret_flags);
+
+Image *image_open(ImageSpec *spec, ImageFlags flags, IoFlags cache, GError **error);
+/* Open the backing chain below img as far as it goes (a no-op for what is open). */
+gboolean image_open_backing(Image *img, GError **error);
+Image *image_ref(Image *img);
+void image_unref(Image *img);       /* errors at the end are lost: close first when writing */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Image, image_unref)
+/* Flush everything, mark clean, report what went wrong. The Image stays for unref. */
+gboolean image_close(Image *img, GError **error);
+
+/* ---- facts --------------------------------------------------------------------- */
+
+const char *image_filename(const Image *img);       /* as qemu shows it ("json:..." where it must) */
+const char *image_exact_path(const Image *img);     /* of the file node */
+const char *image_format_name(const Image *img);    /* "qcow2" */
+guint32 image_format(const Image *img);             /* enum abi_format */
+guint64 image_size(const Image *img);               /* virtual size, bytes; a multiple of 512 as qemu rounds it */
+const struct abi_facts *image_facts(const Image *img);
+const char *image_backing_name(const Image *img);   /* as recorded, NULL if none */
+const char *image_backing_full(const Image *img);   /* resolved against the image's folder, NULL if none */
+const char *image_backing_format(const Image *img); /* recorded, NULL if none */
+const char *image_data_file(const Image *img);      /* recorded, NULL if none */
+Image *image_backing(const Image *img);             /* opened one, or NULL */
+IoFile *image_file(const Image *img);               /* of the file node */
+IoFile *image_file_by_handle(Image *img, guint32 handle);
+
+/* A copy of the driver's property stream (enum abi_info_part); free with g_bytes_unref. */
+GBytes *image_info(Image *img, guint32 part, GError **error);
+
+/* ---- reading ---------------------------------------------------------------------- */
+
+/* Extents of this layer only, in guest order, at most max. Raw: from the holes of the file. */
+gboolean image_extents(Image *img, guint64 start, guint64 length, struct abi_extent *out,
+                       guint max, guint *ret_count, guint64 *ret_next, GError **error);
+/* Guest bytes through the whole opened chain, decoding what is coded. Behind the end: zeros. */
+gboolean image_read(Image *img, guint64 offset, void *buf, gsize length, GError **error);
+/* Bytes of one extent this layer answered (DATA, ZERO, COOKED), on codec cpu "worker"+1. HOLE
+ * is the caller's. */
+gboolean image_read_extent(Image *img, const struct abi_extent *e, void *buf, guint worker,
+                           GError **error);
+/* Choose a snapshot to read (-l): "snapshot.id=..,snapshot.name=.." or one word. */
+gboolean image_select_snapshot(Image *img, const char *words, GError **error);
+
+/* ---- writing (see "writing" in abi.h) ------------------------------------------------ */
+
+/* Questions in, steps out; raw answers DATA steps at the same offsets. */
+gboolean image_write_plan(Image *img, const struct abi_extent *in, guint n_in,
+                          struct abi_extent *out, guint max, guint *ret_count,
+                          guint *ret_taken, GError **error);
+/* Plain guest bytes, all in one: plan, fill, write, link. */
+gboolean image_write(Image *img, guint64 offset, const void *buf, gsize length, GError **error);
+gboolean image_write_zeroes(Image *img, guint64 offset, guint64 length, gboolean may_unmap,
+                            GError **error);
+gboolean image_flush(Image *img, GError **error);
+gboolean image_truncate(Image *img, guint64 size, guint32 prealloc, gboolean exact, GError **error);
+
+/* Code n pieces on worker's codec cpu. DECODE and ENCODE as abi_codec, with host buffers. */
+typedef struct {
+    guint32 codec, direction;
+    const void *in;
+    gsize in_length;
+    void *out;
+    gsize out_length;
+    gint64 result;
+} ImageCode;
+gboolean image_code(Image *img, guint worker, ImageCode *work, guint n, GError **error);
+
+/* ---- creating, checking, measuring ----------------------------------------------------- */
+
+/* options: a props stream of typed creation options (render/ and cli/ make it from -o).
+ * Creates or truncates the file(s), writes the format, closes them. */
+gboolean image_create(const char *filename, const char *format, guint64 size, GBytes *options,
+                      IoFlags cache, GError **error);
+gboolean image_check(Image *img, guint32 fix, struct abi_check *ret_check, GBytes **ret_messages,
+                     GError **error);
+/* Anything else a driver can do (enum abi_call); returns its props answer. */
+GBytes *image_call(Image *img, guint32 call, GBytes *in, GError **error);
+
+#endif

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PROFILE_FACT(NAME, since, until, bucket, what)
+ * since/until: major * 10000 + minor * 100; until 0 = still so. No include guard: read
+ * several times with different definitions of PROFILE_FACT.
+ */
+PROFILE_FACT(INFO_CHILDREN, 80000, 0, "info", "info shows the child nodes of an image")
+PROFILE_FACT(MAP_COMPRESSED, 80200, 0, "map", "map's JSON has the member compressed")
+PROFILE_FACT(HELP_PER_COMMAND, 100100, 0, "cli", "each subcommand has its own --help and usage errors point to it")
