@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "image/words.h"
+#include "profile/profile.h"
+
+static const WordsTable *const tables[] = {
+    &words_general,
+};
+
+/* The last row of code that is not newer than the profile; NULL if there is none. */
+static const WordsRow *find_row(gint code)
+{
+    guint version = profile_version() / 100;
+    const WordsRow *found = NULL;
+
+    for (guint t = 0; t < G_N_ELEMENTS(tables); t++) {
+        for (gsize i = 0; i < tables[t]->n_rows; i++) {
+            const WordsRow *row = &tables[t]->rows[i];
+
+            if (row->code == code && row->since <= version) {
+                found = row;
+            }
+        }
+    }
+    return found;
+}
+
+static gint row_errno(const WordsRow *row, gint error)
+{
+    if (error > 0) {
+        return error;
+    }
+    return row != NULL && row->error != 0 ? row->error : EINVAL;
+}
+
+char *words_printable(const void *bytes, gsize length)
+{
+    const char *p = bytes;
+    const char *end = memchr(p, '\0', length);
+    GString *out = g_string_sized_new(length + 1);
+
+    if (end == NULL) {
+        end = p + length;
+    }
+    while (p < end) {
+        gunichar c = g_utf8_get_char_validated(p, end - p);
+        const char *next = c < 0x110000 ? g_utf8_next_char(p) : p + 1;
+
+        if (c < 0x110000 && !g_unichar_iscntrl(c) && g_unichar_type(c) != G_UNICODE_FORMAT) {
+            g_string_append_len(out, p, next - p);
+        } else {
+            for (; p < next; p++) {
+                g_string_append_printf(out, "\\x%02x", (guchar)*p);
+            }
+        }
+        p = next;
+    }
+    return g_string_free(out, FALSE);
+}
+
+/* One placeholder, without its braces. FALSE if it is none. */
+static gboolean expand(GString *out, const char *name, gsize length, const guint64 *args,
+                       guint n_args, const char *text, gint error)
+{
+    if (length == 1 && *name == 's') {
+        g_string_append(out, text);
+        return TRUE;
+    }
+    if (length == 5 && strncmp(name, "errno", 5) == 0) {
+        g_string_append(out, g_strerror(error));
+        return TRUE;
+    }
+    if (length >= 1 && length <= 2 && g_ascii_isdigit(*name)) {
+        guint index = (guint)(*name - '0');
+        guint64 value = index < n_args ? args[index] : 0;
+
+        if (length == 2 && name[1] != 'x') {
+            return FALSE;
+        }
+        g_string_append_printf(out, length == 2 ? "%" G_GINT64_MODIFIER "x" : "%" G_GUINT64_FORMAT,
+                               value);
+        return TRUE;
+    }
+    return FALSE;
+}
+
+char *words_of(gint code, const guint64 *args, guint n_args, const void *text, gsize text_length,
+               gint error)
+{
+    const WordsRow *row = find_row(code);
+    GString *out = g_string_new(NULL);
+    g_autofree char *safe = words_printable(text != NULL ? text : "", text_length);
+
+    if (row == NULL) {
+        g_string_printf(out, "Unknown failure %d of the format driver", code);
+        return g_string_free(out, FALSE);
+    }
+    error = row_errno(row, error);
+    for (const char *p = row->words; *p != '\0'; p++) {
+        const char *close = *p == '{' ? strchr(p, '}') : NULL;
+
+        if (p[0] == '{' && p[1] == '{') {
+            g_string_append_c(out, '{');
+            p++;
+        } else if (close != NULL &&
+                   expand(out, p + 1, (gsize)(close - p - 1), args, n_args, safe, error)) {
+            p = close;
+        } else {
+            g_string_append_c(out, *p);
+        }
+    }
+    return g_string_free(out, FALSE);
+}
+
+char *words_of_result(const struct abi_result *result)
+{
+    return words_of(result->status, result->err_arg, G_N_ELEMENTS(result->err_arg), result->text,
+                    MIN(result->text_length, ABI_ERROR_TEXT), (gint)result->io_errno);
+}
+
+gint words_errno(const struct abi_result *result)
+{
+    return row_errno(find_row(result->status), (gint)result->io_errno);
+}
+
+char *words_of_message(const struct abi_message *message)
+{
+    return words_of(message->code, message->arg, G_N_ELEMENTS(message->arg), NULL, 0, 0);
+}

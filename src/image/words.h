@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The words for what a cell says in numbers: enum fmt_status with its values
+ * and its text, as qemu-img of the active profile says it.
+ *
+ * A table is an array of rows (see status.h for the placeholders), one table a
+ * file (words-<area>.c), each listed in words.c. Rows of one code stand
+ * together, ascending by since.
+ */
+#ifndef INSTAR_IMAGE_WORDS_H
+#define INSTAR_IMAGE_WORDS_H
+
+#include <glib.h>
+#include "abi/abi.h"
+#include "abi/status.h"
+
+typedef struct {
+    gint code;          /* enum fmt_status */
+    guint since;        /* major * 100 + minor, 0: always */
+    const char *words;  /* {0}..{5}, {0x}..{5x}, {s}, {errno}; "{{" is a brace */
+    gint error;         /* errno qemu's function returns with it; 0: EINVAL */
+} WordsRow;
+
+typedef struct {
+    const WordsRow *rows;
+    gsize n_rows;
+} WordsTable;
+
+/* For words-<area>.c: WORDS_TABLE(words_qcow2_open, open_rows); */
+#define WORDS_TABLE(name, array) const WordsTable name = { array, G_N_ELEMENTS(array) }
+
+extern const WordsTable words_general;
+
+/* Words of a result whose status is negative. Never NULL; a code without a row
+ * gives a sentence with the number. Free with g_free. */
+char *words_of_result(const struct abi_result *result);
+/* The errno that goes with it (positive): the host's if one is recorded. */
+gint words_errno(const struct abi_result *result);
+/* Words of a message of a check. text may be NULL. Free with g_free. */
+char *words_of_message(const struct abi_message *message);
+/* The same from parts: n_args values, text of any bytes, a positive errno or 0. */
+char *words_of(gint code, const guint64 *args, guint n_args, const void *text, gsize text_length,
+               gint error);
+
+/* Bytes from an image as text that is safe on a terminal: printable UTF-8 stays,
+ * control characters and stray bytes become \xNN. Stops at a zero byte. Free with g_free. */
+char *words_printable(const void *bytes, gsize length);
+
+#endif
