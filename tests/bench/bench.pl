@@ -1,0 +1,168 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# bench.pl: time and memory of instar-img beside qemu-img, as a markdown table on standard output.
+#
+#   --size=SIZE    of the file system image to work on (default $BENCH_SIZE or 1G)
+#   --tree=DIR     where its files come from (default /usr)
+#   --dir=DIR      where the images are made (default: a fresh one under $TMPDIR or /var/tmp)
+#   --runs=N       timed runs of each command (default 5; short commands get more)
+#   --only=REGEX   only the rows whose name matches
+#   --check        afterwards compare each written image with its source, by qemu-img
+#
+# $INSTAR_IMG and $QEMU_IMG say which programs. Needs hyperfine, mke2fs and GNU time.
+use strict;
+use warnings;
+use File::Path qw(make_path);
+use File::Temp qw(tempdir);
+use Getopt::Long;
+use JSON::PP;
+
+my %opt = (size => $ENV{BENCH_SIZE} || '1G', tree => '/usr', runs => 5, only => '.');
+GetOptions(\%opt, 'size=s', 'tree=s', 'dir=s', 'runs=i', 'only=s', 'check') or exit 2;
+my %program = (ours => $ENV{INSTAR_IMG} || 'instar-img', qemu => $ENV{QEMU_IMG} || 'qemu-img');
+my $dir = $opt{dir};
+if (defined $dir) {
+    make_path($dir);
+} else {
+    $dir = tempdir('instar-bench.XXXXXX', DIR => $ENV{TMPDIR} || '/var/tmp', CLEANUP => 1);
+}
+chdir $dir or die "bench: $dir: $!\n";
+
+# [ name, arguments, file written, image the written one must equal, counts doorbells ]
+# "fs.*" hold the same file system image; OUT stands for the file written.
+my @rows = (
+    [ 'info, small qcow2',          'info small.qcow2' ],
+    [ 'info --output=json, small',  'info --output=json small.qcow2' ],
+    [ 'info, 1 TiB qcow2',          'info tera.qcow2' ],
+    [ 'info --output=json, 1 TiB',  'info --output=json tera.qcow2' ],
+    [ 'create 1 TiB qcow2',         'create -q -f qcow2 OUT 1T', 'out' ],
+    [ 'create with backing file',   'create -q -f qcow2 -b small.qcow2 -F qcow2 OUT', 'out' ],
+    [ 'convert raw to qcow2',       'convert -f raw -O qcow2 fs.raw OUT', 'out', 'fs.raw', 1 ],
+    [ 'convert qcow2 to raw',       'convert -f qcow2 -O raw fs.qcow2 OUT', 'out', 'fs.raw', 1 ],
+    [ 'convert qcow2 to qcow2',     'convert -f qcow2 -O qcow2 fs.qcow2 OUT', 'out', 'fs.raw', 1 ],
+    [ 'convert raw to deflate',     'convert -f raw -O qcow2 -c fs.raw OUT', 'out', 'fs.raw' ],
+    [ 'convert deflate to raw',     'convert -f qcow2 -O raw fs.deflate OUT', 'out', 'fs.raw' ],
+    [ 'convert raw to zstd',
+      'convert -f raw -O qcow2 -c -o compression_type=zstd fs.raw OUT', 'out', 'fs.raw' ],
+    [ 'convert zstd to raw',        'convert -f qcow2 -O raw fs.zstd OUT', 'out', 'fs.raw' ],
+    [ 'map --output=json',          'map --output=json fs.qcow2' ],
+    [ 'check',                      'check -q fs.qcow2' ],
+    [ 'compare raw with qcow2',     'compare -q -f raw -F qcow2 fs.raw fs.qcow2', undef, undef, 1 ],
+    [ 'compare raw with deflate',   'compare -q -f raw -F qcow2 fs.raw fs.deflate' ],
+);
+
+sub run
+{
+    my @command = @_;
+    open(my $pipe, '-|', @command) or die "bench: $command[0]: $!\n";
+    my $output = do { local $/; <$pipe> };
+    close $pipe or die "bench: failed (" . ($? >> 8) . "): @command\n";
+    return $output;
+}
+
+sub bytes
+{
+    my ($text) = @_;
+    my ($number, $unit) = $text =~ /^(\d+)([KMGT]?)$/ or die "bench: not a size: $text\n";
+    return $number * 1024 ** index(' KMGT', $unit || ' ');
+}
+
+# Files of the tree, in the order of their names, up to seven tenths of the image.
+sub make_stage
+{
+    my ($limit) = @_;
+    my $sum = 0;
+    my @chosen;
+    for (sort split /\0/, run('find', $opt{tree}, '-xdev', '-type', 'f', '-size', '-64M',
+                              '-readable', '-printf', '%P\t%s\0')) {
+        my ($path, $size) = /^(.*)\t(\d+)$/s;
+        $sum += $size + 4096;
+        last if $sum > $limit;
+        push @chosen, $path;
+    }
+    die "bench: nothing to put into the image in $opt{tree}\n" unless @chosen;
+    open(my $list, '>', 'list') or die "bench: list: $!\n";
+    print $list map { "$_\0" } @chosen;
+    close $list or die "bench: list: $!\n";
+    mkdir 'stage';
+    run('sh', '-c', 'tar -c -C "$1" --null -T "$2/list" -f - | tar -x -C stage -f -',
+        'sh', $opt{tree}, $dir);
+}
+
+sub prepare
+{
+    my $size = bytes($opt{size});
+    my $qemu = $program{qemu};
+    if (!-e 'fs.raw') {
+        make_stage($size * 0.7);
+        run('truncate', '-s', $size, 'fs.raw');
+        run(qw(mke2fs -q -F -t ext4 -d stage fs.raw));
+        run('rm', '-rf', 'stage', 'list');
+    }
+    run($qemu, qw(convert -f raw -O qcow2 fs.raw fs.qcow2));
+    run($qemu, qw(convert -f raw -O qcow2 -c fs.raw fs.deflate));
+    run($qemu, qw(convert -f raw -O qcow2 -c -o compression_type=zstd fs.raw fs.zstd));
+    run($qemu, qw(create -q -f qcow2 small.qcow2 64M));
+    run($qemu, qw(create -q -f qcow2 tera.qcow2 1T));
+}
+
+# Median seconds of both programs over the same arguments.
+sub time_pair
+{
+    my ($arguments, $out) = @_;
+    my @one = ('hyperfine', '--shell=none', '--style=none', '--warmup', 1, '--export-json',
+               'times.json');
+    push @one, '--prepare', "rm -f $out" if defined $out;
+    my @commands = map { "$program{$_} $arguments" } qw(ours qemu);
+    my $quick = $arguments =~ /^(?:info|create)/;
+    run(@one, '--runs', $quick ? 10 * $opt{runs} : $opt{runs}, @commands);
+    open(my $file, '<', 'times.json') or die "bench: times.json: $!\n";
+    my $results = decode_json(do { local $/; <$file> })->{results};
+    return map { $_->{median} } @$results;
+}
+
+# Peak resident memory in MiB, and how many doorbells were rung (ours only).
+sub observe
+{
+    my ($which, $arguments, $out) = @_;
+    unlink $out if defined $out;
+    local $ENV{INSTAR_IMG_STATS} = 1;
+    run('sh', '-c', "exec time -q -o rss -f %M $program{$which} $arguments 2>stats >/dev/null");
+    open(my $rss, '<', 'rss') or die "bench: rss: $!\n";
+    my $kib = <$rss>;
+    open(my $stats, '<', 'stats') or die "bench: stats: $!\n";
+    my ($doorbells) = join('', <$stats>) =~ /doorbells\D*(\d+)/;
+    return ($kib / 1024, $doorbells);
+}
+
+prepare();
+my $gib = bytes($opt{size}) / 2 ** 30;
+my $machine = run('uname', '-sr');
+chomp $machine;
+my $cpus = () = run('cat', '/proc/cpuinfo') =~ /^processor/mg;
+my ($version) = split /\n/, run($program{qemu}, '--version');
+print "$machine, $cpus CPUs, $version, ext4 image of $opt{size} from $opt{tree}, ",
+      "medians of $opt{runs} runs or more\n\n";
+print "| command | instar-img ms | qemu-img ms | ratio | instar-img MiB | qemu-img MiB ",
+      "| doorbells per GiB |\n";
+print "| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n";
+my $wrong = 0;
+$| = 1;
+for my $row (@rows) {
+    my ($name, $arguments, $out, $same, $count) = @$row;
+    next unless $name =~ /$opt{only}/;
+    $arguments =~ s/\bOUT\b/$out/ if defined $out;
+    my ($ours, $qemu) = time_pair($arguments, $out);
+    my ($qemu_rss) = observe('qemu', $arguments, $out);
+    my ($our_rss, $doorbells) = observe('ours', $arguments, $out);
+    my $per_gib = $count && defined $doorbells ? sprintf('%.0f', $doorbells / $gib) : '';
+    printf "| %s | %.1f | %.1f | %.2f | %.1f | %.1f | %s |\n", $name, $ours * 1000,
+           $qemu * 1000, $ours / $qemu, $our_rss, $qemu_rss, $per_gib;
+    next unless $opt{check} && defined $same;
+    if (system("$program{qemu} compare -q $out $same") != 0) {
+        print STDERR "bench: $name: the image written is not equal to $same\n";
+        $wrong = 1;
+    }
+}
+exit $wrong;
