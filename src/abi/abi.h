@@ -48,6 +48,8 @@ enum abi_request_kind {
     ABI_REQ_IO = 2,         /* run the abi_io array in the table */
     ABI_REQ_PROGRESS = 3,   /* done of total; the host may answer "cancel" */
     ABI_REQ_DONE = 4,       /* the job is over; the abi_result is filled in */
+    ABI_REQ_EMIT = 5,       /* take "done" bytes of props from the start of the table now;
+                               the job goes on and fills it anew (check: any number of messages) */
 };
 
 enum abi_io_op {
@@ -86,7 +88,7 @@ struct abi_request {
     struct abi_head head;   /* OUT kind: enum abi_request_kind */
     uint32_t count;         /* OUT entries in the table (IO) */
     uint32_t cancel;        /* IN  (PROGRESS) 1: stop as soon as consistent */
-    uint64_t done;          /* OUT (PROGRESS) */
+    uint64_t done;          /* OUT (PROGRESS); (EMIT) bytes */
     uint64_t total;         /* OUT (PROGRESS) */
 };
 _Static_assert(sizeof(struct abi_request) == 32, "abi_request");
@@ -388,7 +390,8 @@ struct abi_prop {
 };
 _Static_assert(sizeof(struct abi_prop) == 8, "abi_prop");
 
-/* A message of a check or a warning, told as a number and its values. */
+/* A message of a check or a warning, told as a number and its values. Bytes
+ * behind the struct in the value of the record are its text ({s}). */
 struct abi_message {
     int32_t code;           /* enum fmt_status */
     uint32_t stream;        /* 1 stdout, 2 stderr */

@@ -151,7 +151,7 @@ static inline int props_next(struct props_reader *r, struct props_item *it)
     case ABI_PROP_STRING:
         break;
     case ABI_PROP_MESSAGE:
-        if (h.value_length != sizeof(struct abi_message)) {
+        if (h.value_length < sizeof(struct abi_message)) {
             return -1;
         }
         break;

@@ -37,6 +37,10 @@ struct fmt_env {
     /* Tell how far a long job is. FMT_E_CANCELED asks to stop when consistent. */
     int (*progress)(struct fmt_env *env, uint64_t done, uint64_t total);
 
+    /* Hand the whole records in w (depth 0) to the host now and empty it, so that a
+     * job can tell more than its table holds. Fails only when the host cancels. */
+    int (*emit)(struct fmt_env *env, struct props_writer *w);
+
     /* Coding work on this cpu, for what a driver must code itself. */
     int (*codec)(struct fmt_env *env, struct abi_codec *work);
 
