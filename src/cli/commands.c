@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "cli/commands.h"
+
+#define OPEN "[--object OBJDEF] [--image-opts] "
+
+const CliCommand cli_commands[] = {
+    { "amend", "Change options of an image that exists",
+      OPEN "[-p] [-q] [-f FMT] [-t CACHE] [--force] -o OPTIONS FILE", .function = cmd_later },
+    { "bench", "Measure how fast an image is",
+      "[-c COUNT] [-d DEPTH] [-f FMT] [--flush-interval=N] [-i AIO] [-n] [--no-drain] "
+      "[-o OFFSET] [--pattern=PATTERN] [-q] [-s SIZE] [-S STEP] [-t CACHE] [-w] [-U] FILE",
+      .function = cmd_later },
+    { "bitmap", "Change the bitmaps of an image",
+      "(--merge SOURCE | --add | --remove | --clear | --enable | --disable)... "
+      "[-b FILE [-F FMT]] [-g GRANULARITY] [--object OBJDEF] [--image-opts | -f FMT] FILE BITMAP",
+      .function = cmd_later },
+    { "check", "Check an image for errors and leaks",
+      OPEN "[-q] [-f FMT] [--output=human|json] [-r leaks|all] [-T CACHE] [-U] FILE", .function = cmd_later },
+    { "commit", "Write an image's changes into its backing file",
+      OPEN "[-q] [-f FMT] [-t CACHE] [-b BASE] [-r RATE] [-d] [-p] FILE", .function = cmd_later },
+    { "compare", "Compare the content of two images",
+      OPEN "[-f FMT] [-F FMT] [-T CACHE] [-p] [-q] [-s] [-U] FILE1 FILE2", .function = cmd_later },
+    { "convert", "Copy images into a new one, in any format",
+      OPEN
+      "[--target-image-opts] [--target-is-zero] [--bitmaps [--skip-broken-bitmaps]] [-U] [-C] [-c] "
+      "[-p] [-q] [-n] [-f FMT] [-t CACHE] [-T CACHE] [-O FMT] [-B FILE [-F FMT]] [-o OPTIONS] "
+      "[-l SNAPSHOT] [-S SIZE] [-r RATE] [-m N] [-W] [--salvage] FILE [FILE2 [...]] OUTPUT", .function = cmd_later },
+    { "create", "Make a new image",
+      "[--object OBJDEF] [-q] [-f FMT] [-b FILE [-F FMT]] [-u] [-o OPTIONS] FILE [SIZE]", .function = cmd_later },
+    { "dd", "Copy a part of an image",
+      "[--image-opts] [-U] [-f FMT] [-O FMT] [bs=SIZE] [count=N] [skip=N] if=FILE of=FILE",
+      .function = cmd_later },
+    { "info", "Display information about an image",
+      OPEN "[-f FMT] [--output=human|json] [--backing-chain] [-U] FILE", .function = cmd_later },
+    { "map", "Show where the parts of an image are stored",
+      OPEN "[-f FMT] [--start-offset=OFFSET] [--max-length=LENGTH] [--output=human|json] [-U] FILE", .function = cmd_later },
+    { "measure", "Tell how much space an image would take",
+      "[--output=human|json] [-O FMT] [-o OPTIONS] "
+      "[--size N | [--object OBJDEF] [--image-opts] [-f FMT] [-l SNAPSHOT] FILE]",
+      .function = cmd_later },
+    { "rebase", "Give an image another backing file",
+      OPEN "[-U] [-q] [-f FMT] [-t CACHE] [-T CACHE] [-p] [-u] -b FILE [-F FMT] FILE",
+      .function = cmd_later },
+    { "resize", "Change the size of an image",
+      OPEN "[-f FMT] [--preallocation=MODE] [-q] [--shrink] FILE [+|-]SIZE",
+      .function = cmd_later },
+    { "snapshot", "List, make, apply or delete snapshots inside an image",
+      OPEN "[-U] [-q] [-l | -a SNAPSHOT | -c SNAPSHOT | -d SNAPSHOT] FILE",
+      .function = cmd_later },
+    { NULL },
+};
+
+const CliCommand *cli_command_by_name(const char *name)
+{
+    for (const CliCommand *c = cli_commands; c->name != NULL; c++) {
+        if (g_str_equal(c->name, name)) {
+            return c;
+        }
+    }
+    return NULL;
+}

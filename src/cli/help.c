@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "cli/help.h"
+#include "profile/profile.h"
+
+void help_version(void)
+{
+    printf("qemu-img version %s\n%s %s\n", profile_version_string(), PACKAGE_NAME,
+           PACKAGE_VERSION);
+}
+
+void help_of_program(void)
+{
+    help_version();
+    puts("usage: qemu-img [standard options] command [command options]\n"
+         "Disk images: create, convert, check and look into them\n"
+         "\n"
+         "    '-h', '--help'       show this text and stop\n"
+         "    '-V', '--version'    show the version and stop\n"
+         "    '-T', '--trace'      [[enable=]<pattern>][,events=<file>][,file=<file>]\n"
+         "                         accepted; there are no trace events\n"
+         "          '--cell'       auto, kvm or process: where images are parsed\n"
+         "\n"
+         "Command syntax:");
+    for (const CliCommand *c = cli_commands; c->name != NULL; c++) {
+        printf("  %s %s\n", c->name, c->synopsis);
+    }
+    puts("\nCommands:");
+    for (const CliCommand *c = cli_commands; c->name != NULL; c++) {
+        printf("  %s - %s\n", c->name, c->summary);
+    }
+    puts("\n"
+         "'qemu-img COMMAND --help' or the manual page tells the options of a command.\n"
+         "\n"
+         "Supported formats: file host_device luks qcow2 raw\n"
+         "Supported image formats: luks qcow2 raw");
+}
+
+/* "  -f, --format FMT" and the words below. */
+static void help_of_option(const CliOption *o)
+{
+    const char *separator = "  ";
+
+    for (const char *l = o->letters; l != NULL && *l != '\0'; l++) {
+        printf("%s-%c", separator, *l);
+        separator = ", ";
+    }
+    printf("%s--%s%s%s\n     %s\n", separator, o->name, o->value != NULL ? " " : "",
+           o->value != NULL ? o->value : "", o->help);
+}
+
+gboolean help_of_command(const CliOption *option, const char *value, GError **error)
+{
+    const CliCommand *command = option->target;
+
+    if (profile_has(FACT_HELP_PER_COMMAND)) {
+        printf("%s.  Usage:\n  qemu-img %s %s\n\nOptions:\n", command->summary, command->name,
+               command->synopsis);
+        for (const CliOption *o = command->options; o != NULL && o->arg != CLI_END; o++) {
+            help_of_option(o);
+        }
+        help_of_option(&(CliOption){ .name = "help", .letters = "h",
+                                     .help = "show this help and stop" });
+    } else {
+        help_of_program();
+    }
+    g_set_error_literal(error, CLI_ERROR, CLI_ERROR_DONE, "");
+    return FALSE;
+}
