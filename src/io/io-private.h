@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared by the files of this room only. */
+#ifndef INSTAR_IO_PRIVATE_H
+#define INSTAR_IO_PRIVATE_H
+
+#include <sys/stat.h>
+#include "io/io.h"
+
+/* O_DIRECT asks for buffer, offset and length to be multiples of the store's sector; a page is
+ * one for every store, and keeps direct and cached writers of one file off each other's pages. */
+#define IO_DIRECT_ALIGN 4096u
+/* Zeros to write where the store cannot make them itself. */
+#define IO_ZEROS_SIZE 65536u
+extern const guint8 io_zeros[IO_ZEROS_SIZE];
+
+struct IoFile {
+    gatomicrefcount refs;
+    int fd;                     /* -1 once closed */
+    int plain_fd;               /* with IO_NO_CACHE: a second one without O_DIRECT for odd writes */
+    char *path;
+    IoFlags flags;
+    IoKind kind;
+    mode_t type;                /* S_IFMT bits */
+
+    gint no_punch, no_zero_range;   /* atomic: the store said it cannot */
+    gint plain_dirty;               /* atomic: plain_fd has written */
+    gint flush_failed;              /* atomic: errno of the first failed flush */
+
+    GMutex lock_mutex;
+    IoLock lock;
+
+    GMutex status_mutex;            /* guards the last block status answer */
+    gboolean status_valid, status_data;
+    guint64 status_start, status_end;
+};
+
+/* FALSE, with errno's value as code and its words as message. */
+gboolean io_fail(GError **error, int code);
+/* FALSE if offset + length leaves what a file can have. */
+gboolean io_check_range(guint64 offset, guint64 length, GError **error);
+void io_count(guint64 bytes_read, guint64 bytes_written);
+/* Content or size changed: forget the last block status. */
+void io_status_forget(IoFile *file);
+/* Write zero bytes, really. */
+gboolean io_write_zeros(IoFile *file, guint64 offset, guint64 length, GError **error);
+/* S_IFMT bits of path, 0 if it cannot be told. */
+mode_t io_path_type(const char *path);
+
+#endif
