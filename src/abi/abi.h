@@ -48,8 +48,10 @@ enum abi_request_kind {
     ABI_REQ_IO = 2,         /* run the abi_io array in the table */
     ABI_REQ_PROGRESS = 3,   /* done of total; the host may answer "cancel" */
     ABI_REQ_DONE = 4,       /* the job is over; the abi_result is filled in */
-    ABI_REQ_EMIT = 5,       /* take "done" bytes of props from the start of the table now;
-                               the job goes on and fills it anew (check: any number of messages) */
+    ABI_REQ_EMIT = 5,       /* take "done" bytes of whole prop records from the start of the
+                               table now; the job goes on and fills it anew. The answer is all
+                               such pieces and the last one, joined (many messages of a check,
+                               many snapshots) */
 };
 
 enum abi_io_op {
@@ -123,7 +125,8 @@ struct abi_job {
 };
 _Static_assert(sizeof(struct abi_job) == 64, "abi_job");
 
-#define ABI_ERROR_TEXT 256u
+/* Room for the longest sentence: the names of 64 unknown features. */
+#define ABI_ERROR_TEXT 3072u
 
 /* How a job ended. status 0 is success, else enum fmt_status (negative), whose
  * words the host makes from its table with arg and text. io_errno is set where
@@ -390,11 +393,17 @@ struct abi_prop {
 };
 _Static_assert(sizeof(struct abi_prop) == 8, "abi_prop");
 
+enum abi_stream {
+    ABI_STREAM_OUT = 1,     /* stdout, as it is */
+    ABI_STREAM_ERR = 2,     /* stderr, as it is */
+    ABI_STREAM_REPORT = 3,  /* stderr, behind "program: " */
+};
+
 /* A message of a check or a warning, told as a number and its values. Bytes
  * behind the struct in the value of the record are its text ({s}). */
 struct abi_message {
     int32_t code;           /* enum fmt_status */
-    uint32_t stream;        /* 1 stdout, 2 stderr */
+    uint32_t stream;        /* enum abi_stream */
     uint64_t arg[6];
 };
 _Static_assert(sizeof(struct abi_message) == 56, "abi_message");

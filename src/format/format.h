@@ -37,8 +37,9 @@ struct fmt_env {
     /* Tell how far a long job is. FMT_E_CANCELED asks to stop when consistent. */
     int (*progress)(struct fmt_env *env, uint64_t done, uint64_t total);
 
-    /* Hand the whole records in w (depth 0) to the host now and empty it, so that a
-     * job can tell more than its table holds. Fails only when the host cancels. */
+    /* Hand the records in w to the host now and empty it, so that a job can tell
+     * more than its table holds; the host joins the pieces. Fails only when the
+     * host cancels. */
     int (*emit)(struct fmt_env *env, struct props_writer *w);
 
     /* Coding work on this cpu, for what a driver must code itself. */
@@ -120,6 +121,13 @@ int fmt_fail1(struct fmt_env *env, int status, uint64_t a0);
 int fmt_fail2(struct fmt_env *env, int status, uint64_t a0, uint64_t a1);
 /* text: any bytes, cut at ABI_ERROR_TEXT. */
 int fmt_fail_text(struct fmt_env *env, int status, const void *text, uint32_t length);
+
+/* Make sure that w has room for need bytes, by env->emit if it must. */
+int fmt_room(struct fmt_env *env, struct props_writer *w, uint32_t need);
+
+/* Tell a message or a warning; text may be NULL. */
+int fmt_message(struct fmt_env *env, struct props_writer *w, const struct abi_message *message,
+                const void *text, uint32_t text_length);
 
 /* One read or write on a handle, whole: a read that ends behind the end of the
  * file is zero-filled; *ret_present (may be NULL) is how many bytes were there.
