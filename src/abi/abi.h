@@ -25,8 +25,12 @@
 
 #define ABI_VERSION 1u
 
+/* For the asserts beside each struct: where a member lies. */
+#define ABI_AT(type, member, offset) \
+    _Static_assert(offsetof(struct type, member) == (offset), #type "." #member)
+
 /* Bounds, each enforced by the host. */
-#define ABI_TABLE_SIZE (256u * 1024u)   /* bytes of the bulk table of a cpu */
+#define ABI_TABLE_SIZE (256u * 1024u)   /* bytes of each of the two tables of a cpu */
 #define ABI_MAX_IO 256u                 /* I/O operations in one request */
 #define ABI_MAX_IO_LENGTH (64u << 20)   /* bytes of one read or write */
 #define ABI_MAX_HANDLES 64u             /* files attached to one cell */
@@ -40,18 +44,21 @@ struct abi_head {
     uint16_t kind;
     uint16_t version;
 };
+_Static_assert(sizeof(struct abi_head) == 8, "abi_head");
+ABI_AT(abi_head, kind, 4);
+ABI_AT(abi_head, version, 6);
 
 /* ---- requests: cell -> host ------------------------------------------- */
 
 enum abi_request_kind {
     ABI_REQ_READY = 1,      /* first doorbell: head.version says what is spoken */
-    ABI_REQ_IO = 2,         /* run the abi_io array in the table */
+    ABI_REQ_IO = 2,         /* run the first count entries of the cpu's abi_io array */
     ABI_REQ_PROGRESS = 3,   /* done of total; the host may answer "cancel" */
     ABI_REQ_DONE = 4,       /* the job is over; the abi_result is filled in */
-    ABI_REQ_EMIT = 5,       /* take "done" bytes of whole prop records from the start of the
-                               table now; the job goes on and fills it anew. The answer is all
-                               such pieces and the last one, joined (many messages of a check,
-                               many snapshots) */
+    ABI_REQ_EMIT = 5,       /* take "done" bytes of whole prop records at offset "total" of the
+                               out table now; the job goes on and fills it anew. The answer is
+                               all such pieces and the last one, joined (many messages of a
+                               check, many snapshots) */
 };
 
 enum abi_io_op {
@@ -78,6 +85,11 @@ struct abi_io {
     uint32_t reserved;      /* OUT zero */
 };
 _Static_assert(sizeof(struct abi_io) == 48, "abi_io");
+ABI_AT(abi_io, offset, 8);
+ABI_AT(abi_io, length, 16);
+ABI_AT(abi_io, address, 24);
+ABI_AT(abi_io, result, 32);
+ABI_AT(abi_io, flags, 40);
 
 enum abi_prealloc {
     ABI_PREALLOC_OFF = 0,
@@ -88,20 +100,26 @@ enum abi_prealloc {
 
 struct abi_request {
     struct abi_head head;   /* OUT kind: enum abi_request_kind */
-    uint32_t count;         /* OUT entries in the table (IO) */
-    uint32_t cancel;        /* IN  (PROGRESS) 1: stop as soon as consistent */
+    uint32_t count;         /* OUT (IO) entries in the abi_io array */
+    uint32_t cancel;        /* IN  (PROGRESS, EMIT) 1: stop as soon as consistent */
     uint64_t done;          /* OUT (PROGRESS); (EMIT) bytes */
-    uint64_t total;         /* OUT (PROGRESS) */
+    uint64_t total;         /* OUT (PROGRESS); (EMIT) where in the out table they begin */
 };
 _Static_assert(sizeof(struct abi_request) == 32, "abi_request");
+ABI_AT(abi_request, count, 8);
+ABI_AT(abi_request, cancel, 12);
+ABI_AT(abi_request, done, 16);
+ABI_AT(abi_request, total, 24);
 
 /* ---- jobs: host -> cell ------------------------------------------------ */
 
-/* What the driver cpu can be asked. in/out are bytes in the table. */
+/* What the driver cpu can be asked. in and out are bytes at the start of the in
+ * table, which stays as it is until the job ends, and of the out table. Structs
+ * of the input that have a head carry the job's op as head.kind. */
 enum abi_job_op {
     ABI_JOB_PROBE = 1,      /* handle 0; out: abi_probe */
-    ABI_JOB_OPEN = 2,       /* in: abi_open + name; out: abi_facts + props */
-    ABI_JOB_ATTACH = 3,     /* arg0: enum abi_role, arg1: handle */
+    ABI_JOB_OPEN = 2,       /* in: abi_open; out: abi_facts + props */
+    ABI_JOB_ATTACH = 3,     /* arg0: enum abi_role, arg1: handle, arg2: index */
     ABI_JOB_INFO = 4,       /* arg0: enum abi_info_part; out: props */
     ABI_JOB_EXTENTS = 5,    /* arg0 start, arg1 length, arg2 flags; out: abi_extent[];
                                ret0 count, ret1 first offset not covered */
@@ -119,11 +137,14 @@ enum abi_job_op {
 
 struct abi_job {
     struct abi_head head;   /* IN  kind: enum abi_job_op */
-    uint32_t in_length;     /* IN  bytes of input in the table */
+    uint32_t in_length;     /* IN  bytes of input in the in table */
     uint32_t flags;         /* IN  */
     uint64_t arg[6];        /* IN  */
 };
 _Static_assert(sizeof(struct abi_job) == 64, "abi_job");
+ABI_AT(abi_job, in_length, 8);
+ABI_AT(abi_job, flags, 12);
+ABI_AT(abi_job, arg, 16);
 
 /* Room for the longest sentence: the names of 64 unknown features. */
 #define ABI_ERROR_TEXT 3072u
@@ -135,7 +156,7 @@ struct abi_result {
     struct abi_head head;   /* OUT kind: the job's */
     int32_t status;         /* OUT */
     uint32_t io_errno;      /* OUT */
-    uint32_t out_length;    /* OUT bytes of output in the table */
+    uint32_t out_length;    /* OUT bytes of output in the out table */
     uint32_t text_length;   /* OUT at most ABI_ERROR_TEXT */
     uint64_t ret[4];        /* OUT */
     uint64_t err_arg[4];    /* OUT */
@@ -143,14 +164,25 @@ struct abi_result {
     uint8_t text[ABI_ERROR_TEXT];   /* OUT */
 };
 _Static_assert(sizeof(struct abi_result) == 24 + 32 + 32 + 8 + ABI_ERROR_TEXT, "abi_result");
+ABI_AT(abi_result, status, 8);
+ABI_AT(abi_result, io_errno, 12);
+ABI_AT(abi_result, out_length, 16);
+ABI_AT(abi_result, text_length, 20);
+ABI_AT(abi_result, ret, 24);
+ABI_AT(abi_result, err_arg, 56);
+ABI_AT(abi_result, arena_peak, 88);
+ABI_AT(abi_result, text, 96);
 
-/* The mailbox of a cpu: one page of headers, then the table. */
+/* The mailbox of a cpu: one page. Its abi_io array and its two tables lie behind
+ * it, see layout.h. */
 struct abi_mailbox {
     struct abi_request request;
     struct abi_job job;
     struct abi_result result;
 };
 _Static_assert(sizeof(struct abi_mailbox) <= 4096, "abi_mailbox");
+ABI_AT(abi_mailbox, job, 32);
+ABI_AT(abi_mailbox, result, 96);
 
 /* ---- probing and opening ----------------------------------------------- */
 
@@ -176,6 +208,7 @@ struct abi_probe {
     uint32_t format;        /* OUT enum abi_format; RAW when nothing else fits */
     uint32_t score;         /* OUT 0..100 */
 };
+_Static_assert(sizeof(struct abi_probe) == 8, "abi_probe");
 
 enum abi_open_flags {
     ABI_OPEN_WRITE = 1 << 0,        /* metadata may be changed */
@@ -191,6 +224,8 @@ struct abi_open {
     uint32_t flags;         /* IN enum abi_open_flags */
 };
 _Static_assert(sizeof(struct abi_open) == 16, "abi_open");
+ABI_AT(abi_open, format, 8);
+ABI_AT(abi_open, flags, 12);
 
 enum abi_role {
     ABI_ROLE_FILE = 0,      /* the image file itself; always handle 0 */
@@ -228,6 +263,14 @@ struct abi_facts {
     uint64_t vm_state_offset; /* OUT bytes */
 };
 _Static_assert(sizeof(struct abi_facts) == 48, "abi_facts");
+ABI_AT(abi_facts, format, 8);
+ABI_AT(abi_facts, flags, 12);
+ABI_AT(abi_facts, virtual_size, 16);
+ABI_AT(abi_facts, cluster_size, 24);
+ABI_AT(abi_facts, subcluster_size, 28);
+ABI_AT(abi_facts, codec, 32);
+ABI_AT(abi_facts, snapshots, 36);
+ABI_AT(abi_facts, vm_state_offset, 40);
 
 enum abi_info_part {
     ABI_INFO_SPECIFIC = 0,  /* the members of format-specific.data; "type" is the format */
@@ -290,6 +333,13 @@ struct abi_extent {
     uint32_t reserved;
 };
 _Static_assert(sizeof(struct abi_extent) == 48, "abi_extent");
+ABI_AT(abi_extent, length, 8);
+ABI_AT(abi_extent, file_offset, 16);
+ABI_AT(abi_extent, stored_length, 24);
+ABI_AT(abi_extent, handle, 32);
+ABI_AT(abi_extent, kind, 36);
+ABI_AT(abi_extent, flags, 38);
+ABI_AT(abi_extent, codec, 40);
 
 #define ABI_MAX_EXTENTS (ABI_TABLE_SIZE / sizeof(struct abi_extent))
 
@@ -315,7 +365,8 @@ _Static_assert(sizeof(struct abi_extent) == 48, "abi_extent");
 
 enum abi_codec_id {
     ABI_CODEC_NONE = 0,
-    ABI_CODEC_DEFLATE = 1,  /* raw deflate, 4 KiB window accepted by all readers */
+    ABI_CODEC_DEFLATE = 1,  /* raw deflate. qemu-img codes with a window of 4 KiB, but decodes a
+                               cluster in one call, where distances up to 32 KiB are good */
     ABI_CODEC_ZSTD = 2,
     ABI_CODEC_ZLIB = 3,     /* zlib header (qcow, vmdk, dmg) */
     ABI_CODEC_BZIP2 = 4,
@@ -324,7 +375,8 @@ enum abi_codec_id {
 enum abi_codec_direction { ABI_DECODE = 0, ABI_ENCODE = 1 };
 
 /* One piece of coding work. Addresses lie in the window of the cpu. DECODE:
- * out_length bytes must come out. ENCODE: result is the coded length, or 0 if
+ * out_length bytes must come out; coded bytes behind the end are passed over,
+ * and so is what is coded beyond out_length (deflate). ENCODE: result is the coded length, or 0 if
  * it does not fit in out_length bytes. */
 struct abi_codec {
     uint32_t codec;         /* IN enum abi_codec_id */
@@ -336,6 +388,12 @@ struct abi_codec {
     int64_t result;         /* OUT bytes, or enum fmt_status */
 };
 _Static_assert(sizeof(struct abi_codec) == 48, "abi_codec");
+ABI_AT(abi_codec, direction, 4);
+ABI_AT(abi_codec, in_address, 8);
+ABI_AT(abi_codec, in_length, 16);
+ABI_AT(abi_codec, out_address, 24);
+ABI_AT(abi_codec, out_length, 32);
+ABI_AT(abi_codec, result, 40);
 
 /* ---- create, measure, check --------------------------------------------- */
 
@@ -347,6 +405,9 @@ struct abi_create {
     uint64_t virtual_size;  /* IN bytes */
 };
 _Static_assert(sizeof(struct abi_create) == 24, "abi_create");
+ABI_AT(abi_create, format, 8);
+ABI_AT(abi_create, flags, 12);
+ABI_AT(abi_create, virtual_size, 16);
 
 struct abi_measure {
     uint64_t required;
@@ -354,6 +415,7 @@ struct abi_measure {
     uint64_t bitmaps;
     uint64_t flags;         /* 1: bitmaps is meaningful */
 };
+_Static_assert(sizeof(struct abi_measure) == 32, "abi_measure");
 
 #define ABI_FIX_LEAKS 1u
 #define ABI_FIX_ERRORS 2u
@@ -368,6 +430,11 @@ struct abi_check {
     uint64_t total_clusters, allocated_clusters, fragmented_clusters, compressed_clusters;
 };
 _Static_assert(sizeof(struct abi_check) == 96, "abi_check");
+ABI_AT(abi_check, flags, 8);
+ABI_AT(abi_check, corruptions, 16);
+ABI_AT(abi_check, corruptions_fixed, 40);
+ABI_AT(abi_check, image_end_offset, 56);
+ABI_AT(abi_check, total_clusters, 64);
 
 /* ---- property streams ------------------------------------------------------ */
 
@@ -392,6 +459,8 @@ struct abi_prop {
     uint32_t value_length;
 };
 _Static_assert(sizeof(struct abi_prop) == 8, "abi_prop");
+ABI_AT(abi_prop, key_length, 2);
+ABI_AT(abi_prop, value_length, 4);
 
 enum abi_stream {
     ABI_STREAM_OUT = 1,     /* stdout, as it is */
@@ -407,5 +476,7 @@ struct abi_message {
     uint64_t arg[6];
 };
 _Static_assert(sizeof(struct abi_message) == 56, "abi_message");
+ABI_AT(abi_message, stream, 4);
+ABI_AT(abi_message, arg, 8);
 
 #endif

@@ -65,6 +65,10 @@ int cell_attach(Cell *cell, IoFile *file, CellRights rights, guint64 max_size, G
 /* Called on each ABI_REQ_PROGRESS; return FALSE to ask for cancellation. */
 typedef gboolean (*CellProgress)(guint64 done, guint64 total, gpointer user_data);
 
+/* Called on each ABI_REQ_EMIT with a checked copy of the bytes (whole props records);
+ * return FALSE to ask for cancellation. */
+typedef gboolean (*CellEmit)(const guint8 *props, gsize length, gpointer user_data);
+
 /* One job. in/in_length: input for the table. out: where the table's output is
  * copied, out_size its room (an output that does not fit is a violation).
  * result is a checked copy; result.status is the driver's word. */
@@ -81,6 +85,8 @@ typedef struct {
     struct abi_result result; /* set by cell_call */
     CellProgress progress;
     gpointer progress_data;
+    CellEmit emit;          /* NULL: what is emitted is dropped */
+    gpointer emit_data;
 } CellCall;
 
 /* Run a job. FALSE only when the cell itself failed (CELL_ERROR): then it is
