@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "tests/twin-fixture.h"
+
+#include "tests/testutil.h"
+#include "tests/twin-builtin.h"
+#include "tests/twin-tree.h"
+
+#include <glib/gstdio.h>
+
+/* Far beyond what any case takes; a program that hangs is killed then. */
+#define SECONDS_PER_COMMAND 60
+
+#define SETUP_UMASK 022
+
+struct twin_fixture *twin_fixture_new(const struct twin_case *c, const char *parent, guint number)
+{
+    struct twin_fixture *fixture = g_new0(struct twin_fixture, 1);
+
+    fixture->c = c;
+    fixture->root = g_strdup_printf("%s/%s.%03u", parent, c->bucket, number);
+    fixture->work = g_build_filename(fixture->root, "work", NULL);
+    fixture->setup = g_build_filename(fixture->root, "setup", NULL);
+    return fixture;
+}
+
+void twin_fixture_clear(struct twin_fixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (g_getenv("INSTAR_TEST_KEEP") || !g_file_test(fixture->root, G_FILE_TEST_EXISTS))
+        return;
+    if (!twin_tree_remove(fixture->root, &error))
+        g_test_message("%s", error->message);
+    fixture->ready = FALSE;
+}
+
+void twin_fixture_free(struct twin_fixture *fixture)
+{
+    twin_fixture_clear(fixture);
+    g_free(fixture->root);
+    g_free(fixture->work);
+    g_free(fixture->setup);
+    g_free(fixture);
+}
+
+/* Path of a real tool: INSTAR_QEMU_IMG or INSTAR_QEMU_IO, else the one in PATH; NULL if none. */
+static const char *real_tool(gboolean is_img)
+{
+    static char *tools[2];
+    const char *given = g_getenv(is_img ? "INSTAR_QEMU_IMG" : "INSTAR_QEMU_IO");
+
+    if (!tools[is_img])
+        tools[is_img] = given ? g_strdup(given)
+                              : g_find_program_in_path(is_img ? "qemu-img" : "qemu-io");
+    return tools[is_img];
+}
+
+const char *twin_installed_version(void)
+{
+    static char *version;
+    g_autofree char *out = NULL;
+
+    if (version || !real_tool(TRUE) || !real_tool(FALSE))
+        return version;
+    char *argv[] = { (char *) real_tool(TRUE), (char *) "--version", NULL };
+    if (!g_spawn_sync(NULL, argv, NULL, 0, NULL, NULL, &out, NULL, NULL, NULL))
+        return NULL;
+    g_autoptr(GRegex) regex = g_regex_new("^qemu-img version (\\d+\\.\\d+\\.\\d+)", 0, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+    if (g_regex_match(regex, out, 0, &match))
+        version = g_match_info_fetch(match, 1);
+    return version;
+}
+
+/* @argv with @DIR@ replaced; to be freed. */
+static char **expand(const struct twin_fixture *fixture, char **argv)
+{
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+    for (char **p = argv; *p; p++) {
+        g_autoptr(GString) argument = g_string_new(*p);
+
+        g_string_replace(argument, "@DIR@", fixture->work, 0);
+        g_strv_builder_add(builder, argument->str);
+    }
+    return g_strv_builder_end(builder);
+}
+
+static char **environment(const struct twin_case *c, enum twin_who who, const char *version)
+{
+    char **envp = g_get_environ();
+
+    envp = g_environ_unsetenv(envp, "INSTAR_IMG_QEMU_VERSION");
+    if (who == TWIN_OURS)
+        envp = g_environ_setenv(envp, "INSTAR_IMG_QEMU_VERSION", version, TRUE);
+    envp = g_environ_setenv(envp, "LC_ALL", "C.UTF-8", TRUE);
+    envp = g_environ_setenv(envp, "TZ", "UTC", TRUE);
+    for (char **p = c->env; *p; p++) {
+        g_auto(GStrv) pair = g_strsplit(*p, "=", 2);
+
+        envp = g_environ_setenv(envp, pair[0], pair[1], TRUE);
+    }
+    return envp;
+}
+
+struct twin_output *twin_fixture_run(const struct twin_fixture *fixture, char **argv,
+                                     enum twin_who who, const char *version, guint umask)
+{
+    gboolean is_img = g_str_equal(argv[0], "qemu-img");
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) expanded = expand(fixture, argv);
+    g_auto(GStrv) envp = environment(fixture->c, who, version);
+    struct twin_process process = {
+        .path = is_img && who == TWIN_OURS ? test_instar_img() : real_tool(is_img),
+        .argv = expanded,
+        .dir = fixture->work,
+        .envp = envp,
+        .umask = umask,
+        .seconds = SECONDS_PER_COMMAND,
+    };
+    struct twin_output *output = NULL;
+
+    if (!twin_process_run(&process, &output, &error))
+        g_error("%s: %s", process.path, error->message);
+    return output;
+}
+
+struct twin_outcome *twin_fixture_outcome(const struct twin_fixture *fixture, enum twin_who who,
+                                          const char *version)
+{
+    const struct twin_case *c = fixture->c;
+    struct twin_outcome *outcome = twin_outcome_new();
+
+    outcome->run = twin_fixture_run(fixture, c->run, who, version, c->umask);
+    for (guint i = 0; i < c->observe->len; i++) {
+        const struct twin_command *command = g_ptr_array_index(c->observe, i);
+
+        g_ptr_array_add(outcome->observe,
+                        twin_fixture_run(fixture, command->argv, who, version, c->umask));
+    }
+    return outcome;
+}
+
+static gboolean set_up_command(struct twin_fixture *fixture, char **argv, GError **error)
+{
+    if (twin_builtin_accepts(argv)) {
+        g_auto(GStrv) expanded = expand(fixture, argv);
+
+        return twin_builtin_run(fixture->work, expanded, error);
+    }
+    struct twin_output *output = twin_fixture_run(fixture, argv, TWIN_REAL, NULL, SETUP_UMASK);
+    gboolean ok = output->rc == 0;
+    if (!ok) {
+        g_autofree char *line = twin_argv_text(argv);
+
+        g_set_error(error, G_SPAWN_EXIT_ERROR, output->rc, "set-up '%s' ended with %d: %s", line,
+                    output->rc, output->err->str);
+    }
+    twin_output_free(output);
+    return ok;
+}
+
+static gboolean set_up(struct twin_fixture *fixture, GError **error)
+{
+    const struct twin_case *c = fixture->c;
+
+    if (g_mkdir_with_parents(fixture->work, 0755) != 0) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot make %s", fixture->work);
+        return FALSE;
+    }
+    for (guint i = 0; i < c->setup->len; i++) {
+        const struct twin_command *command = g_ptr_array_index(c->setup, i);
+
+        if (!set_up_command(fixture, command->argv, error))
+            return FALSE;
+    }
+    fixture->ready = g_rename(fixture->work, fixture->setup) == 0;
+    return fixture->ready;
+}
+
+gboolean twin_fixture_lay(struct twin_fixture *fixture, GError **error)
+{
+    if (!fixture->ready && !set_up(fixture, error))
+        return FALSE;
+    if (g_file_test(fixture->work, G_FILE_TEST_EXISTS) && !twin_tree_remove(fixture->work, error))
+        return FALSE;
+    return twin_tree_copy(fixture->setup, fixture->work, error);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The directory a case runs in. Its set-up is done once, by the real tools; each mode then works
+ * on a fresh copy of it, always under the same path, so that absolute names agree too.
+ */
+#pragma once
+
+#include "tests/twin-outcome.h"
+
+enum twin_who {
+    TWIN_REAL, /* the installed qemu-img */
+    TWIN_OURS, /* the candidate */
+};
+
+struct twin_fixture {
+    const struct twin_case *c;
+    char *root;          /* holds all below; removed with the fixture */
+    char *work;          /* where commands run */
+    char *setup;         /* the set-up's result, copied to work by twin_fixture_lay() */
+    gboolean ready;      /* setup is there */
+    guint uses;          /* modes still to come; the fixture is cleared after the last */
+};
+
+/* A fixture for @c below the directory @parent. Nothing is made before it is laid. */
+struct twin_fixture *twin_fixture_new(const struct twin_case *c, const char *parent, guint number);
+void twin_fixture_free(struct twin_fixture *fixture);
+
+/* A fresh work directory, set up. FALSE with @error set, and what a failed set-up said in it. */
+gboolean twin_fixture_lay(struct twin_fixture *fixture, GError **error);
+
+/* Remove all files of the fixture, unless INSTAR_TEST_KEEP is set. */
+void twin_fixture_clear(struct twin_fixture *fixture);
+
+/*
+ * Run @argv in the work directory. "qemu-img" is who @who says; the candidate follows @version.
+ * @DIR@ in an argument is the work directory's path. Failing to start a program ends the test
+ * program; whatever the command itself did is the output, to be freed.
+ */
+struct twin_output *twin_fixture_run(const struct twin_fixture *fixture, char **argv,
+                                     enum twin_who who, const char *version, guint umask);
+
+/* The case's run and its observations, all by @who; to be freed. */
+struct twin_outcome *twin_fixture_outcome(const struct twin_fixture *fixture, enum twin_who who,
+                                          const char *version);
+
+/* Version of the installed qemu-img, as X.Y.Z; NULL if it or qemu-io is not installed. */
+const char *twin_installed_version(void);

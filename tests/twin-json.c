@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "tests/twin-json.h"
+
+G_DEFINE_QUARK(twin-json-error, twin_json_error)
+
+gboolean twin_json_fail(GError **error, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    if (error)
+        *error = g_error_new_valist(TWIN_JSON_ERROR, TWIN_JSON_ERROR_SCHEMA, format, args);
+    va_end(args);
+    return FALSE;
+}
+
+JsonNode *twin_json_load_array(const char *text, const char *path, GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new();
+    gboolean ok = text ? json_parser_load_from_data(parser, text, -1, error)
+                       : json_parser_load_from_file(parser, path, error);
+
+    if (!ok)
+        return NULL;
+    JsonNode *root = json_parser_steal_root(parser);
+    if (!root || !JSON_NODE_HOLDS_ARRAY(root)) {
+        twin_json_fail(error, "not an array");
+        g_clear_pointer(&root, json_node_unref);
+    }
+    return root;
+}
+
+const char *twin_json_string(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+
+    return node && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node)
+                                                                   : NULL;
+}
+
+char **twin_json_strv(JsonNode *node, const char *what, GError **error)
+{
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+    if (!node || !JSON_NODE_HOLDS_ARRAY(node)) {
+        twin_json_fail(error, "%s is not an array", what);
+        return NULL;
+    }
+    JsonArray *array = json_node_get_array(node);
+    for (guint i = 0; i < json_array_get_length(array); i++) {
+        JsonNode *element = json_array_get_element(array, i);
+
+        if (json_node_get_value_type(element) != G_TYPE_STRING) {
+            twin_json_fail(error, "%s has an element that is not a string", what);
+            return NULL;
+        }
+        g_strv_builder_add(builder, json_node_get_string(element));
+    }
+    return g_strv_builder_end(builder);
+}
