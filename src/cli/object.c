@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <json-glib/json-glib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/object.h"
+
+/* Objects qemu-img can make; of these, secrets are of use here. */
+static const char *const types[] = {
+    "authz-list", "authz-list-file", "authz-simple", "main-loop", "pr-manager-helper", "secret",
+    "secret_keyring", "thread-context", "throttle-group", "tls-cipher-suites", "tls-creds-anon",
+    "tls-creds-psk", "tls-creds-x509", NULL
+};
+
+static const struct {
+    const char *name, *help;
+} secret_members[] = {
+    { "data", "string" }, { "file", "string" }, { "format", "QCryptoSecretFormat" },
+    { "iv", "string" }, { "keyid", "string" },
+};
+
+/* Ids in use. */
+static GHashTable *secrets;
+
+typedef struct {
+    GPtrArray *names, *values;  /* of char *; the last of equal names wins */
+    gboolean want_help;
+} Members;
+
+static void members_clear(Members *members)
+{
+    g_clear_pointer(&members->names, g_ptr_array_unref);
+    g_clear_pointer(&members->values, g_ptr_array_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Members, members_clear)
+
+static gboolean refuse(GError **error, const char *format, const char *word)
+{
+    g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED, format, word);
+    return FALSE;
+}
+
+static const char *member(const Members *members, const char *name)
+{
+    for (guint i = members->names->len; i > 0; i--) {
+        if (g_str_equal(g_ptr_array_index(members->names, i - 1), name)) {
+            return g_ptr_array_index(members->values, i - 1);
+        }
+    }
+    return NULL;
+}
+
+static void add_member(Members *members, const char *name, gsize name_length, char *value)
+{
+    g_ptr_array_add(members->names, g_strndup(name, name_length));
+    g_ptr_array_add(members->values, value);
+}
+
+/* Letters, digits, '-' and '_', beginning with a letter; several such parts joined by dots. */
+static gboolean key_is_valid(const char *key, gsize length)
+{
+    for (gsize i = 0; i < length; i++) {
+        gboolean first = i == 0 || key[i - 1] == '.';
+
+        if (first ? !g_ascii_isalpha(key[i])
+                  : !g_ascii_isalnum(key[i]) && strchr("-_.", key[i]) == NULL) {
+            return FALSE;
+        }
+    }
+    return length > 0 && key[length - 1] != '.';
+}
+
+/* "TYPE,key=value,..." */
+static gboolean read_words(const char *words, Members *members, GError **error)
+{
+    const char *p = words;
+
+    while (*p != '\0') {
+        gsize length = strcspn(p, "=,");
+        GString *value;
+
+        if (p[length] != '=') {
+            g_autofree char *word = g_strndup(p, length);
+
+            if (g_str_equal(word, "help") || g_str_equal(word, "?")) {
+                members->want_help = TRUE;
+            } else if (p == words && length > 0) {
+                add_member(members, "qom-type", 8, g_steal_pointer(&word));
+            } else if (length == 0) {
+                return refuse(error, "Invalid parameter '%s'", word);
+            } else {
+                return refuse(error, "Expected '=' after parameter '%s'", word);
+            }
+            p += length + (p[length] == ',');
+            continue;
+        }
+        if (!key_is_valid(p, length)) {
+            g_autofree char *word = g_strndup(p, length);
+
+            return refuse(error, "Invalid parameter '%s'", word);
+        }
+        value = g_string_new(NULL);
+        for (const char *v = p + length + 1;; v++) {
+            if (*v == '\0' || (*v == ',' && *++v != ',')) {
+                add_member(members, p, length, g_string_free(value, FALSE));
+                p = v;
+                break;
+            }
+            g_string_append_c(value, *v);
+        }
+    }
+    return TRUE;
+}
+
+/* {"qom-type": ...}: all members are strings. */
+static gboolean read_json(const char *text, Members *members, GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new();
+    JsonObjectIter iter;
+    const char *name;
+    JsonNode *node;
+
+    if (!json_parser_load_from_data(parser, text, -1, NULL)) {
+        return refuse(error, "JSON parse error, %s", "invalid JSON text");
+    }
+    json_object_iter_init(&iter, json_node_get_object(json_parser_get_root(parser)));
+    while (json_object_iter_next(&iter, &name, &node)) {
+        if (!JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_STRING) {
+            return refuse(error, "Invalid parameter type for '%s', expected: string", name);
+        }
+        add_member(members, name, strlen(name), json_node_dup_string(node));
+    }
+    return TRUE;
+}
+
+static gboolean print_help(const char *type, GError **error)
+{
+    if (g_strcmp0(type, "secret") == 0) {
+        puts("secret options:");
+        for (gsize i = 0; i < G_N_ELEMENTS(secret_members); i++) {
+            printf("  %s=<%s>\n", secret_members[i].name, secret_members[i].help);
+        }
+    } else {
+        puts("List of user creatable objects:\n  secret");
+    }
+    g_set_error_literal(error, CLI_ERROR, CLI_ERROR_DONE, "");
+    return FALSE;
+}
+
+static gboolean id_is_valid(const char *id)
+{
+    gsize n = strlen(id);
+
+    for (gsize i = 0; i < n; i++) {
+        if (!g_ascii_isalnum(id[i]) && strchr("-._", id[i]) == NULL) {
+            return FALSE;
+        }
+    }
+    return n > 0 && g_ascii_isalpha(id[0]);
+}
+
+static gboolean check_names(const Members *members, GError **error)
+{
+    for (guint i = 0; i < members->names->len; i++) {
+        const char *name = g_ptr_array_index(members->names, i);
+        gboolean known = g_str_equal(name, "qom-type") || g_str_equal(name, "id");
+
+        for (gsize m = 0; m < G_N_ELEMENTS(secret_members); m++) {
+            known = known || g_str_equal(name, secret_members[m].name);
+        }
+        if (!known && strchr(name, '.') != NULL) {
+            g_autofree char *head = g_strndup(name, strcspn(name, "."));
+
+            return refuse(error, "Parameters '%s.*' are unexpected", head);
+        }
+        if (!known) {
+            return refuse(error, "Parameter '%s' is unexpected", name);
+        }
+    }
+    return TRUE;
+}
+
+static gboolean add_secret(const Members *members, const char *id, GError **error)
+{
+    const char *file = member(members, "file"), *data = member(members, "data");
+    const char *format = member(members, "format");
+
+    if (format != NULL && !g_str_equal(format, "raw") && !g_str_equal(format, "base64")) {
+        return refuse(error, "Parameter 'format' does not accept value '%s'", format);
+    }
+    if (!check_names(members, error)) {
+        return FALSE;
+    }
+    if (file == NULL && data == NULL) {
+        return refuse(error, "Either 'file' or 'data' must be provided%s", "");
+    }
+    if (file != NULL && data != NULL) {
+        return refuse(error, "'file' and 'data' are mutually exclusive%s", "");
+    }
+    if (file != NULL) {
+        g_autofree char *content = NULL;
+        g_autoptr(GError) reason = NULL;
+
+        if (!g_file_get_contents(file, &content, NULL, &reason)) {
+            g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED, "Unable to read %s: %s", file,
+                        reason->message);
+            return FALSE;
+        }
+    }
+    if (member(members, "keyid") != NULL) {
+        if (!g_hash_table_contains(secrets, member(members, "keyid"))) {
+            return refuse(error, "No secret with id '%s'", member(members, "keyid"));
+        }
+        return refuse(error, "Secrets that are encrypted themselves are not part of this build of %s",
+                      PACKAGE_NAME);
+    }
+    if (!g_hash_table_add(secrets, g_strdup(id))) {
+        return refuse(error, "attempt to add duplicate property '%s' to object (type 'container')",
+                      id);
+    }
+    return TRUE;
+}
+
+gboolean object_option(const CliOption *option, const char *value, GError **error)
+{
+    g_auto(Members) members = { g_ptr_array_new_with_free_func(g_free),
+                                g_ptr_array_new_with_free_func(g_free), FALSE };
+    const char *type, *id;
+
+    if (secrets == NULL) {
+        secrets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    }
+    if (*value == '{' ? !read_json(value, &members, error)
+                      : !read_words(value, &members, error)) {
+        return FALSE;
+    }
+    type = member(&members, "qom-type");
+    id = member(&members, "id");
+    if (members.want_help) {
+        return print_help(type, error);
+    }
+    if (type == NULL) {
+        return refuse(error, "Parameter '%s' is missing", "qom-type");
+    }
+    if (!g_strv_contains(types, type)) {
+        return refuse(error, "Parameter 'qom-type' does not accept value '%s'", type);
+    }
+    if (id == NULL) {
+        return refuse(error, "Parameter '%s' is missing", "id");
+    }
+    if (!g_str_equal(type, "secret")) {
+        return refuse(error, "Objects of type '%s' are not part of this build of " PACKAGE_NAME,
+                      type);
+    }
+    if (!id_is_valid(id)) {
+        return refuse(error, "Parameter '%s' expects an identifier\n"
+                      "Identifiers consist of letters, digits, '-', '.', '_', starting with a "
+                      "letter.", "id");
+    }
+    return add_secret(&members, id, error);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "cli/progress.h"
+
+static const double step = 1.0;     /* percent */
+
+static struct {
+    gboolean shown;
+    double last;                    /* percent, as shown last */
+} progress;
+
+static volatile sig_atomic_t asked;
+
+static void on_signal(int number)
+{
+    (void)number;
+    asked = 1;
+}
+
+static void print_line(FILE *stream, double percent, char end)
+{
+    fprintf(stream, "    (%3.2f/100%%)%c", percent, end);
+    fflush(stream);
+}
+
+void progress_start(gboolean shown)
+{
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+
+    sigaction(SIGUSR1, &action, NULL);
+    progress.shown = shown;
+    progress.last = 0;
+    if (shown) {
+        print_line(stdout, 0, '\r');
+    }
+}
+
+void progress_update(guint64 done, guint64 total, gpointer user_data)
+{
+    double percent = total > 0 ? MIN(100.0 * (double)done / (double)total, 100.0) : 100.0;
+
+    (void)user_data;
+    if (asked) {
+        asked = 0;
+        print_line(stderr, percent, '\n');
+    }
+    if (progress.shown && (percent - progress.last >= step || percent >= 100.0)) {
+        progress.last = percent;
+        print_line(stdout, percent, '\r');
+    }
+}
+
+void progress_end(void)
+{
+    if (progress.shown) {
+        putchar('\n');
+        progress.shown = FALSE;
+    }
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Progress: "    (12.34/100%)" and a carriage return on stdout with -p; without it, one
+ * such line on stderr for each SIGUSR1. One at a time in a program.
+ */
+#ifndef INSTAR_CLI_PROGRESS_H
+#define INSTAR_CLI_PROGRESS_H
+
+#include <glib.h>
+
+/* Begin; shown prints 0.00 at once. */
+void progress_start(gboolean shown);
+/* done of total, any unit. Has CopyProgress's shape; user_data is not used. Safe from any thread,
+ * one at a time. Steps below one percent are not shown. */
+void progress_update(guint64 done, guint64 total, gpointer user_data);
+/* End the line. Without effect if nothing was begun. */
+void progress_end(void);
+
+#endif
