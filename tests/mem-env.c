@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "guest/codec.h"
 #include "tests/mem-env.h"
 
 #define DEFAULT_ARENA (32u << 20)
@@ -14,6 +15,7 @@
 struct MemEnv {
     struct fmt_env env;
     struct abi_result result;
+    struct codec codec;
     int fds[ABI_MAX_HANDLES];
     guint32 n_fds;
     guint64 max_size;
@@ -190,6 +192,13 @@ static int env_emit(struct fmt_env *env, struct props_writer *w)
     return FMT_OK;
 }
 
+static int env_codec(struct fmt_env *env, struct abi_codec *work)
+{
+    MemEnv *mem = env->opaque;
+
+    return codec_run(&mem->codec, work);
+}
+
 MemEnv *mem_env_new(guint64 arena)
 {
     MemEnv *mem = g_new0(MemEnv, 1);
@@ -200,6 +209,7 @@ MemEnv *mem_env_new(guint64 arena)
                                  .free = env_free,
                                  .progress = env_progress,
                                  .emit = env_emit,
+                                 .codec = env_codec,
                                  .result = &mem->result };
     mem->arena = arena != 0 ? arena : DEFAULT_ARENA;
     mem->max_size = G_GUINT64_CONSTANT(1) << 62;
@@ -212,6 +222,7 @@ void mem_env_free(MemEnv *mem)
 {
     for (guint32 i = 0; i < mem->n_fds; i++)
         close(mem->fds[i]);
+    codec_clear(&mem->codec);
     g_hash_table_unref(mem->blocks);
     g_byte_array_unref(mem->emitted);
     g_free(mem);
