@@ -102,8 +102,8 @@ guint8 *cell_window(Cell *cell, guint cpu, guint64 *ret_address, gsize *ret_size
 typedef struct {
     guint64 cells, doorbells, bytes_read, bytes_written, arena_peak;
 } CellStats;
+/* The bytes are those of io_stats(): everything the program moved, through a cell or not. */
 void cell_stats(CellStats *ret_stats);
-void cell_stats_add_io(guint64 bytes_read, guint64 bytes_written);
 
 /* What works here, for the subcommand "cell". */
 typedef struct {
