@@ -393,6 +393,45 @@ static void test_copy_range(void)
     g_assert_error(error, IO_ERROR, ENOTSUP);
 }
 
+static void test_slice(void)
+{
+    g_autoptr(IoFile) whole = make_file("whole", 0, 0);
+    g_autoptr(IoFile) fixed = io_slice(whole, 4096, 8192), open_end = io_slice(fixed, 512, G_MAXUINT64);
+    g_autoptr(GError) error = NULL;
+    guint64 size, length;
+    gboolean is_data;
+    guint8 buf[64];
+    gsize present;
+
+    write_bytes(whole, 0, 0x77, 65536);
+    g_assert_cmpuint(io_slice_start(whole), ==, 0);
+    g_assert_cmpuint(io_slice_start(open_end), ==, 4608);
+    g_assert_true(io_size(fixed, &size, &error));
+    g_assert_cmpuint(size, ==, 8192);
+    g_assert_true(io_size(open_end, &size, &error));
+    g_assert_cmpuint(size, ==, 8192 - 512);
+    write_bytes(fixed, 0, 0x78, 512);
+    write_bytes(open_end, 0, 0x79, 512);
+    assert_bytes(whole, 4095, 0x77, 1);
+    assert_bytes(whole, 4096, 0x78, 512);
+    assert_bytes(whole, 4608, 0x79, 512);
+    /* nothing is read or written outside */
+    g_assert_true(io_pread(fixed, 8160, buf, sizeof buf, &present, &error));
+    g_assert_cmpuint(present, ==, 32);
+    g_assert_cmpuint(buf[31], ==, 0x77);
+    g_assert_cmpuint(buf[32], ==, 0);
+    g_assert_false(io_pwrite(fixed, 8160, buf, sizeof buf, &error));
+    g_assert_error(error, IO_ERROR, ENOSPC);
+    g_clear_error(&error);
+    g_assert_false(io_zero(open_end, G_MAXINT64 - 64, 64, TRUE, &error));
+    g_clear_error(&error);
+    g_assert_true(io_block_status(fixed, 8192, 512, &is_data, &length, &error));
+    g_assert_false(is_data);
+    g_assert_false(io_truncate(fixed, 512, IO_PREALLOC_OFF, &error));
+    g_assert_cmpstr(error->message, ==, "Cannot resize fixed-size raw disks");
+    assert_bytes(whole, 4096 + 8192, 0x77, 512);
+}
+
 /* ---- a block device, where one can be made -------------------------------------------- */
 
 static char *loop_device(const char *file, GError **error)
@@ -494,6 +533,7 @@ int main(int argc, char **argv)
     g_test_add_func("/io/zero/no-space", test_zero_full);
     g_test_add_func("/io/status", test_status);
     g_test_add_func("/io/copy-range", test_copy_range);
+    g_test_add_func("/io/slice", test_slice);
     g_test_add_func("/io/block-device", test_block_device);
     return g_test_run();
 }

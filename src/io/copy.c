@@ -10,7 +10,7 @@
 gboolean io_copy_range(IoFile *from, guint64 from_offset, IoFile *to, guint64 to_offset,
                        guint64 length, guint64 *ret_copied, GError **error)
 {
-    off_t in = (off_t)from_offset, out = (off_t)to_offset;
+    off_t in, out;
     gsize want = MIN(length, (guint64)1 << 30);
     ssize_t n;
 
@@ -18,6 +18,12 @@ gboolean io_copy_range(IoFile *from, guint64 from_offset, IoFile *to, guint64 to
     if (!io_check_range(from_offset, length, error) || !io_check_range(to_offset, length, error)) {
         return FALSE;
     }
+    if (!io_slice_map(&from, &from_offset, length, error) ||
+        !io_slice_map(&to, &to_offset, length, error)) {
+        return FALSE;
+    }
+    in = (off_t)from_offset;
+    out = (off_t)to_offset;
     if (from->kind != IO_KIND_FILE || to->kind != IO_KIND_FILE) {
         return io_fail(error, ENOTSUP);
     }

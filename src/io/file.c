@@ -143,6 +143,8 @@ static gboolean set_up(IoFile *file, GError **error)
         return open_failed(file->path, file->flags, errno, error);
     }
     file->type = st.st_mode & S_IFMT;
+    file->device = file->type == S_IFBLK ? st.st_rdev : st.st_dev;
+    file->inode = file->type == S_IFBLK ? 0 : st.st_ino;
     if (!check_type(file->path, file->flags, file->type, error)) {
         return FALSE;
     }
@@ -203,6 +205,9 @@ gboolean io_close(IoFile *file, GError **error)
 {
     int failed = 0;
 
+    if (file->parent != NULL) {
+        return io_close(file->parent, error);
+    }
     if (file->plain_fd >= 0 && close(file->plain_fd) != 0 && errno != EINTR) {
         failed = errno;
     }
@@ -218,7 +223,11 @@ void io_unref(IoFile *file)
     if (file == NULL || !g_atomic_ref_count_dec(&file->refs)) {
         return;
     }
-    io_close(file, NULL);
+    if (file->parent != NULL) {
+        io_unref(file->parent);
+    } else {
+        io_close(file, NULL);
+    }
     g_mutex_clear(&file->lock_mutex);
     g_mutex_clear(&file->status_mutex);
     g_free(file->path);
@@ -233,6 +242,11 @@ const char *io_path(const IoFile *file)
 IoKind io_kind(const IoFile *file)
 {
     return file->kind;
+}
+
+gboolean io_same_store(const IoFile *a, const IoFile *b)
+{
+    return a->type == b->type && a->device == b->device && a->inode == b->inode;
 }
 
 gboolean io_writable(const IoFile *file)

@@ -22,6 +22,11 @@ struct IoFile {
     IoKind kind;
     mode_t type;                /* S_IFMT bits */
 
+    IoFile *parent;             /* of a slice, else NULL; then only start and limit count */
+    guint64 start, limit;       /* bytes; limit G_MAXUINT64: none */
+    dev_t device;               /* of the file, or of the device itself */
+    ino_t inode;
+
     gint no_punch, no_zero_range;   /* atomic: the store said it cannot */
     gint plain_dirty;               /* atomic: plain_fd has written */
     gint flush_failed;              /* atomic: errno of the first failed flush */
@@ -38,6 +43,9 @@ struct IoFile {
 gboolean io_fail(GError **error, int code);
 /* FALSE if offset + length leaves what a file can have. */
 gboolean io_check_range(guint64 offset, guint64 length, GError **error);
+/* Go from a slice to the file below, for a range that will be changed. Sets ENOSPC where the
+ * range leaves the slice. */
+gboolean io_slice_map(IoFile **file, guint64 *offset, guint64 length, GError **error);
 void io_count(guint64 bytes_read, guint64 bytes_written);
 /* Content or size changed: forget the last block status. */
 void io_status_forget(IoFile *file);

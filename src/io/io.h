@@ -58,6 +58,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(IoFile, io_unref)
 /* Let go of locks and descriptor now and say what close(2) says (write-back on network file
  * systems fails there). Later calls on the file fail with EBADF. */
 gboolean io_close(IoFile *file, GError **error);
+/* A window of parent (qemu's raw driver with offset and size): offset 0 of the slice is start
+ * there. length bytes, or G_MAXUINT64 for all up to the end. Keeps a reference; locks and
+ * closing are the parent's. */
+IoFile *io_slice(IoFile *parent, guint64 start, guint64 length);
+/* Where offset 0 of a slice lies in its innermost file, in bytes; 0 for other files. */
+guint64 io_slice_start(const IoFile *file);
 
 /* Change the locks held to exactly this; conflicts in qemu's words
  * (Failed to get "write" lock / shared "write" lock, with its hint appended on a second line).
@@ -65,6 +71,8 @@ gboolean io_close(IoFile *file, GError **error);
 gboolean io_lock(IoFile *file, IoLock lock, GError **error);
 
 const char *io_path(const IoFile *file);
+/* Do both lie on the same file or device (and so would a cycle close)? */
+gboolean io_same_store(const IoFile *a, const IoFile *b);
 IoKind io_kind(const IoFile *file);
 gboolean io_writable(const IoFile *file);
 

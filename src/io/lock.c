@@ -88,6 +88,9 @@ gboolean io_lock(IoFile *file, IoLock lock, GError **error)
     guint unshared = IO_PERM_ALL & ~lock.shared;
     gboolean ok;
 
+    if (file->parent != NULL) {
+        return io_lock(file->parent, lock, error);
+    }
     if (file->flags & IO_NO_LOCK) {
         return TRUE;
     }

@@ -117,6 +117,12 @@ gboolean io_pread(IoFile *file, guint64 offset, void *buf, gsize length, gsize *
     if (!io_check_range(offset, length, error)) {
         return FALSE;
     }
+    if (file->parent != NULL) {
+        gsize inside = offset < file->limit ? (gsize)MIN(length, file->limit - offset) : 0;
+
+        memset((guint8 *)buf + inside, 0, length - inside);
+        return io_pread(file->parent, file->start + offset, buf, inside, ret_present, error);
+    }
     if (file->type == S_IFCHR) {
         n = 0;                      /* a device of size 0: nothing is there */
     } else if (!(file->flags & IO_NO_CACHE) ||
@@ -185,7 +191,8 @@ gboolean io_pwrite(IoFile *file, guint64 offset, const void *buf, gsize length, 
 {
     int ret;
 
-    if (!io_check_range(offset, length, error)) {
+    if (!io_check_range(offset, length, error) ||
+        !io_slice_map(&file, &offset, length, error)) {
         return FALSE;
     }
     ret = file->flags & IO_NO_CACHE && file->plain_fd >= 0
@@ -197,8 +204,12 @@ gboolean io_pwrite(IoFile *file, guint64 offset, const void *buf, gsize length, 
 
 gboolean io_flush(IoFile *file, GError **error)
 {
-    int failed = g_atomic_int_get(&file->flush_failed);
+    int failed;
 
+    if (file->parent != NULL) {
+        return io_flush(file->parent, error);
+    }
+    failed = g_atomic_int_get(&file->flush_failed);
     if (failed != 0) {
         return io_fail(error, failed);
     }

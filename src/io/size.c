@@ -16,7 +16,15 @@
 gboolean io_size(IoFile *file, guint64 *ret_size, GError **error)
 {
     struct stat st;
+    guint64 size;
 
+    if (file->parent != NULL) {
+        if (!io_size(file->parent, &size, error)) {
+            return FALSE;
+        }
+        *ret_size = MIN(size - MIN(size, file->start), file->limit);
+        return TRUE;
+    }
     if (file->type == S_IFBLK) {
         if (ioctl(file->fd, BLKGETSIZE64, ret_size) != 0) {
             return io_fail(error, errno);
@@ -34,6 +42,9 @@ gboolean io_allocated(IoFile *file, guint64 *ret_bytes, GError **error)
 {
     struct stat st;
 
+    while (file->parent != NULL) {
+        file = file->parent;
+    }
     if (fstat(file->fd, &st) != 0) {
         return io_fail(error, errno);
     }
@@ -154,6 +165,16 @@ gboolean io_truncate(IoFile *file, guint64 size, IoPrealloc prealloc, GError **e
 
     if (size > G_MAXINT64) {
         return fail(error, EFBIG, "Could not resize file");
+    }
+    if (file->parent != NULL) {
+        if (file->limit != G_MAXUINT64) {
+            g_set_error(error, IO_ERROR, ENOTSUP, "Cannot resize fixed-size raw disks");
+            return FALSE;
+        }
+        if (file->start > G_MAXINT64 - size) {
+            return fail(error, EINVAL, "Disk size too large for the chosen offset");
+        }
+        return io_truncate(file->parent, file->start + size, prealloc, error);
     }
     if (file->kind == IO_KIND_HOST_DEVICE) {
         return truncate_device(file, size, prealloc, error);

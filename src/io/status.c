@@ -59,6 +59,15 @@ gboolean io_block_status(IoFile *file, guint64 offset, guint64 length, gboolean 
     if (!io_check_range(offset, length, error)) {
         return FALSE;
     }
+    if (file->parent != NULL) {
+        if (offset >= file->limit) {
+            *ret_data = FALSE;
+            *ret_length = length;
+            return TRUE;
+        }
+        return io_block_status(file->parent, file->start + offset,
+                               MIN(length, file->limit - offset), ret_data, ret_length, error);
+    }
     if (file->kind != IO_KIND_FILE) {
         *ret_data = TRUE;
         *ret_length = length;

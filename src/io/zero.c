@@ -140,7 +140,8 @@ gboolean io_zero(IoFile *file, guint64 offset, guint64 length, gboolean may_unma
 {
     int ret;
 
-    if (!io_check_range(offset, length, error)) {
+    if (!io_check_range(offset, length, error) ||
+        !io_slice_map(&file, &offset, length, error)) {
         return FALSE;
     }
     if (length == 0) {
@@ -164,7 +165,8 @@ gboolean io_discard(IoFile *file, guint64 offset, guint64 length, GError **error
 {
     int ret = 0;
 
-    if (!io_check_range(offset, length, error)) {
+    if (!io_check_range(offset, length, error) ||
+        !io_slice_map(&file, &offset, length, error)) {
         return FALSE;
     }
     if (length == 0) {
