@@ -64,12 +64,16 @@ enum abi_request_kind {
 enum abi_io_op {
     ABI_IO_READ = 1,        /* bytes behind the end of the file read as zeros */
     ABI_IO_WRITE = 2,
-    ABI_IO_ZERO = 3,        /* make a range read as zeros */
+    ABI_IO_ZERO = 3,        /* make a range read as zeros; flags: ABI_IOF_UNMAP */
     ABI_IO_DISCARD = 4,     /* give a range back to the file system, if it can */
     ABI_IO_TRUNCATE = 5,    /* offset is the new size; flags: ABI_PREALLOC_* */
     ABI_IO_FLUSH = 6,       /* what was written before is on stable storage */
     ABI_IO_SIZE = 7,        /* result is the size of the file */
     ABI_IO_NEXT_DATA = 8,   /* result is the first offset >= offset with data, or the size */
+};
+
+enum abi_io_flags {
+    ABI_IOF_UNMAP = 1 << 0, /* (ZERO) space may be given back to the file system */
 };
 
 /* One I/O operation. Operations of a request run in order; at the first

@@ -48,7 +48,8 @@ typedef struct {
 } CellConfig;
 
 /* Choose the back end for the whole program: "auto", "kvm" or "process" (from
- * --cell= or INSTAR_IMG_CELL). FALSE and CELL_ERROR_START for another word. */
+ * --cell=). FALSE and CELL_ERROR_START for another word. Without a call
+ * INSTAR_IMG_CELL chooses; without that it is auto. */
 gboolean cell_choose(const char *word, GError **error);
 
 /* Start a cell with the chosen back end. Costs 1 to 3 ms. Free with cell_free. */
@@ -69,8 +70,10 @@ typedef gboolean (*CellProgress)(guint64 done, guint64 total, gpointer user_data
  * return FALSE to ask for cancellation. */
 typedef gboolean (*CellEmit)(const guint8 *props, gsize length, gpointer user_data);
 
+#define CELL_MAX_EMITTED (16u << 20)
+
 /* One job. in/in_length: input for the table. out: where the table's output is
- * copied, out_size its room (an output that does not fit is a violation).
+ * copied, out_size its room (an output that does not fit is a violation); NULL: it is dropped.
  * result is a checked copy; result.status is the driver's word. */
 typedef struct {
     guint cpu;
@@ -85,8 +88,10 @@ typedef struct {
     struct abi_result result; /* set by cell_call */
     CellProgress progress;
     gpointer progress_data;
-    CellEmit emit;          /* NULL: what is emitted is dropped */
+    CellEmit emit;          /* NULL: pieces are joined in emitted */
     gpointer emit_data;
+    GByteArray *emitted;    /* set by cell_call when pieces came, else NULL; the caller's. At
+                               most CELL_MAX_EMITTED bytes, more is CELL_ERROR_LIMIT */
 } CellCall;
 
 /* Run a job. FALSE only when the cell itself failed (CELL_ERROR): then it is
@@ -100,10 +105,13 @@ guint8 *cell_window(Cell *cell, guint cpu, guint64 *ret_address, gsize *ret_size
 
 /* Counters of the whole program, for INSTAR_IMG_STATS=1. */
 typedef struct {
-    guint64 cells, doorbells, bytes_read, bytes_written, arena_peak;
+    guint64 cells, cpus, doorbells, arena_peak; /* arena_peak: bytes, of any one cpu */
+    guint64 bytes_read, bytes_written;
 } CellStats;
 /* The bytes are those of io_stats(): everything the program moved, through a cell or not. */
 void cell_stats(CellStats *ret_stats);
+/* Print them on stderr if INSTAR_IMG_STATS=1; for the end of main(). */
+void cell_print_stats(void);
 
 /* What works here, for the subcommand "cell". */
 typedef struct {
