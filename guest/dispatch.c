@@ -112,7 +112,7 @@ static int job_create(struct dispatcher *d, const struct abi_job *job, struct ab
     struct abi_facts facts = { .head = { sizeof facts, ABI_JOB_CREATE, ABI_VERSION } };
     struct props_writer props = out_props(d, sizeof facts);
 
-    if (!take_input(d, job, &req, sizeof req)) {
+    if (!take_input(d, job, &req, sizeof req) || job->arg[0] >= ABI_MAX_HANDLES) {
         return bad_job(d);
     }
     const struct fmt_driver *driver = fmt_driver_by_format(req.format);
@@ -121,6 +121,7 @@ static int job_create(struct dispatcher *d, const struct abi_job *job, struct ab
     }
     forget_image(d);
     d->image.flags = ABI_OPEN_WRITE;
+    d->image.data_handle = (uint32_t)job->arg[0];
     facts.format = req.format;
     d->image.driver = driver;
     int r = driver->create(&d->image, &req, in_props(d, job, sizeof req), &facts, &props);
@@ -184,6 +185,7 @@ static int job_extents(struct dispatcher *d, const struct abi_job *job, struct a
 {
     uint32_t count = 0;
     uint64_t next = job->arg[0];
+    uint64_t max = job->arg[3] && job->arg[3] < ABI_MAX_EXTENTS ? job->arg[3] : ABI_MAX_EXTENTS;
 
     if (!range_fits(job->arg[0], job->arg[1], INT64_MAX) || job->arg[2] > UINT32_MAX) {
         return bad_job(d);
@@ -192,7 +194,7 @@ static int job_extents(struct dispatcher *d, const struct abi_job *job, struct a
         return unsupported(d);
     }
     int r = d->image.driver->extents(&d->image, job->arg[0], job->arg[1], (uint32_t)job->arg[2],
-                                     (struct abi_extent *)(void *)d->out, ABI_MAX_EXTENTS,
+                                     (struct abi_extent *)(void *)d->out, (uint32_t)max,
                                      &count, &next);
     if (r == FMT_OK) {
         result->ret[0] = count;

@@ -125,12 +125,14 @@ enum abi_job_op {
     ABI_JOB_OPEN = 2,       /* in: abi_open; out: abi_facts + props */
     ABI_JOB_ATTACH = 3,     /* arg0: enum abi_role, arg1: handle, arg2: index */
     ABI_JOB_INFO = 4,       /* arg0: enum abi_info_part; out: props */
-    ABI_JOB_EXTENTS = 5,    /* arg0 start, arg1 length, arg2 flags; out: abi_extent[];
+    ABI_JOB_EXTENTS = 5,    /* arg0 start, arg1 length, arg2 flags, arg3 most entries (0: as
+                               many as fit); out: abi_extent[];
                                ret0 count, ret1 first offset not covered */
     ABI_JOB_WRITE = 6,      /* see "writing" below */
     ABI_JOB_FLUSH = 7,      /* all metadata out, in safe order, then flush */
     ABI_JOB_CLOSE = 8,      /* FLUSH, then what marks an image closed cleanly */
-    ABI_JOB_CREATE = 9,     /* in: abi_create + props; the image is then open */
+    ABI_JOB_CREATE = 9,     /* in: abi_create + props; arg0: handle of the (empty) data file, 0
+                               for none; the image is then open */
     ABI_JOB_CHECK = 10,     /* arg0: ABI_FIX_*; out: abi_check + props (messages) */
     ABI_JOB_TRUNCATE = 11,  /* arg0 new virtual size, arg1 abi_prealloc, arg2 flags */
     ABI_JOB_MEASURE = 12,   /* in: abi_create + props; out: abi_measure */

@@ -93,7 +93,8 @@ struct fmt_driver {
     int (*close)(struct fmt_image *im);
 
     /* Write a new image on handle 0, empty (truncated by the host), then leave
-     * it open for writing. options is a props stream. */
+     * it open for writing. options is a props stream. An external data file, empty too, is
+     * there already: im->data_handle. */
     int (*create)(struct fmt_image *im, const struct abi_create *req,
                   struct props_reader options, struct abi_facts *facts,
                   struct props_writer *props);
