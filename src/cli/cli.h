@@ -48,6 +48,12 @@ struct CliOption {
     gboolean (*call)(const CliOption *option, const char *value, GError **error);
 };
 
+/* A row; more members follow by name: CLI_OPTION(CLI_FLAG, "quiet", "q", &quiet, NULL, "print
+ * nothing but errors", .since = CLI_LONG_NAMES). */
+#define CLI_OPTION(kind, long_name, short_names, where, metavar, words, ...) \
+    { .arg = kind, .name = long_name, .letters = short_names, .target = where, .value = metavar, \
+      .help = words, __VA_ARGS__ }
+
 #define CLI_OURS G_MAXUINT
 /* qemu-img gave each short option a long name then. */
 #define CLI_LONG_NAMES 100100

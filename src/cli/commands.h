@@ -5,6 +5,11 @@
 
 #include "cli/cli.h"
 
+extern const CliOption cmd_check_options[], cmd_create_options[], cmd_info_options[];
+
+int cmd_check(const CliCommand *self, int n_args, char **args);
+int cmd_create(const CliCommand *self, int n_args, char **args);
+int cmd_info(const CliCommand *self, int n_args, char **args);
 int cmd_later(const CliCommand *self, int n_args, char **args);
 
 #endif

@@ -43,6 +43,9 @@ ImageSpec *image_spec_from_name(const char *name, const char *format, GError **e
 ImageSpec *image_spec_from_opts(const char *opts, GError **error);
 ImageSpec *image_spec_ref(ImageSpec *spec);
 void image_spec_unref(ImageSpec *spec);
+/* Where a name recorded in (or given for) the image at base leads: relative names start from base's
+ * folder, names with a protocol stay. For create -b. Free with g_free. */
+char *image_resolve_name(const char *base, const char *recorded);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ImageSpec, image_spec_unref)
 
 /* ---- opening (image/open.c, image/chain.c, image/gate.c) --------------------- */

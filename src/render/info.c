@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "profile/profile.h"
+#include "render/info.h"
+
+static void add_optional_string(Value *object, const char *key, const char *text)
+{
+    if (text != NULL) {
+        value_add_string(object, key, text, -1);
+    }
+}
+
+/* The node below the format: a file. */
+static Value *collect_file(IoFile *file)
+{
+    Value *info = value_object(), *specific;
+    guint64 size = 0, allocated;
+
+    value_add_string(info, "filename", io_path(file), -1);
+    value_add_string(info, "format", io_kind(file) == IO_KIND_HOST_DEVICE ? "host_device" : "file",
+                     -1);
+    value_add_bool(info, "dirty-flag", FALSE);
+    if (io_allocated(file, &allocated, NULL)) {
+        value_add_uint(info, "actual-size", allocated);
+    }
+    io_size(file, &size, NULL);
+    value_add_uint(info, "virtual-size", size);
+    if (io_kind(file) == IO_KIND_FILE) {
+        specific = value_object();
+        value_add_string(specific, "type", "file", -1);
+        value_add(specific, "data", value_object());
+        value_add(info, "format-specific", specific);
+    }
+    value_add(info, "children", value_list());
+    return info;
+}
+
+static void add_child(Value *children, const char *name, IoFile *file)
+{
+    Value *child = value_object();
+
+    value_add_string(child, "name", name, -1);
+    value_add(child, "info", collect_file(file));
+    value_add(children, NULL, child);
+}
+
+/* The members of a part of the driver's information, appended to object. */
+static gboolean add_part(Value *object, Image *img, guint32 part, GError **error)
+{
+    g_autoptr(GBytes) props = image_info(img, part, error);
+
+    if (props == NULL) {
+        return FALSE;
+    }
+    if (!value_add_props(object, props)) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_FORMAT, "%s: malformed answer of the driver",
+                    image_filename(img));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean add_specific(Value *info, Image *img, GError **error)
+{
+    Value *specific, *data;
+
+    if (image_format(img) == ABI_FORMAT_RAW) {
+        return TRUE;
+    }
+    specific = value_object();
+    data = value_object();
+    value_add_string(specific, "type", image_format_name(img), -1);
+    value_add(specific, "data", data);
+    value_add(info, "format-specific", specific);
+    return add_part(data, img, ABI_INFO_SPECIFIC, error);
+}
+
+static gboolean is_dirty(const struct abi_facts *facts)
+{
+    return (facts->flags & ABI_FACT_DIRTY) != 0 &&
+           (facts->format != ABI_FORMAT_QCOW2 || profile_has(FACT_INFO_QCOW2_DIRTY));
+}
+
+Value *info_collect(Image *img, GError **error)
+{
+    g_autoptr(Value) info = value_object();
+    const struct abi_facts *facts = image_facts(img);
+    guint64 allocated;
+
+    value_add_string(info, "filename", image_filename(img), -1);
+    value_add_string(info, "format", image_format_name(img), -1);
+    value_add_bool(info, "dirty-flag", is_dirty(facts));
+    if (io_allocated(image_file(img), &allocated, NULL)) {
+        value_add_uint(info, "actual-size", allocated);
+    }
+    value_add_uint(info, "virtual-size", image_size(img));
+    if ((facts->flags & ABI_FACT_HAS_CLUSTER_SIZE) != 0) {
+        value_add_uint(info, "cluster-size", facts->cluster_size);
+    }
+    if ((facts->flags & ABI_FACT_ENCRYPTED) != 0) {
+        value_add_bool(info, "encrypted", TRUE);
+    }
+    add_optional_string(info, "backing-filename", image_backing_name(img));
+    add_optional_string(info, "full-backing-filename", image_backing_full(img));
+    add_optional_string(info, "backing-filename-format", image_backing_format(img));
+    if (facts->snapshots > 0 && !add_part(info, img, ABI_INFO_SNAPSHOTS, error)) {
+        return NULL;
+    }
+    if (!add_specific(info, img, error)) {
+        return NULL;
+    }
+    if (profile_has(FACT_INFO_CHILDREN)) {
+        Value *children = value_list();
+
+        value_add(info, "children", children);
+        add_child(children, "file", image_file(img));
+    }
+    return g_steal_pointer(&info);
+}
