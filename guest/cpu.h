@@ -22,7 +22,7 @@ struct cpu {
     struct dispatcher dispatcher;
 };
 _Static_assert(offsetof(struct cpu, canary) == 0x28, "canary");
-_Static_assert(sizeof(struct cpu) <= 2 * ABI_PAGE, "cpu page");
+_Static_assert(sizeof(struct cpu) <= ABI_CPU_SIZE, "cpu page");
 
 static inline struct cpu *cpu_self(void)
 {

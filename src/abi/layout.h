@@ -25,6 +25,7 @@
 #define ABI_BLOCK_MAILBOX 0x03000u      /* struct abi_mailbox, one page */
 #define ABI_BLOCK_IO 0x04000u           /* struct abi_io[ABI_MAX_IO] */
 #define ABI_BLOCK_CPU 0x08000u          /* the payload's own page; FS base points here */
+#define ABI_CPU_SIZE 0x02000u
 #define ABI_BLOCK_IN 0x10000u           /* in table */
 #define ABI_BLOCK_OUT 0x60000u          /* out table */
 #define ABI_BLOCK_STACK 0xb0000u

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared by the files of the kvm back end. */
+#ifndef INSTAR_CELL_KVM_H
+#define INSTAR_CELL_KVM_H
+
+#include <linux/kvm.h>
+#include "cell/memory.h"
+
+/* Guest-physical addresses: what is mapped where is the page tables' business. */
+#define KVM_GPA_TEXT 0x00000000ull      /* text and rodata, a read-only slot */
+#define KVM_GPA_CORE 0x10000000ull
+#define KVM_GPA_CODEC 0x40000000ull     /* + cpu * KVM_GPA_STRIDE */
+#define KVM_GPA_STRIDE 0x04000000ull
+
+/* Of a cell. */
+typedef struct {
+    int vm;
+    guint vcpu_size;        /* bytes of struct kvm_run's mapping */
+    const CellPayload *payload;
+} KvmMachine;
+
+/* Of a cpu; CellPart.machine. */
+typedef struct {
+    int fd;
+    struct kvm_run *run;
+    gsize run_size;
+} KvmCpu;
+
+static inline guint64 kvm_gpa_of(guint cpu)
+{
+    return cpu ? KVM_GPA_CODEC + cpu * KVM_GPA_STRIDE : KVM_GPA_CORE;
+}
+
+/* Write the page tables of a new cell (cpu 0 is made), or add those of codec cpu n. */
+void kvm_map_core(const CellCpu *cpu, const CellPayload *payload);
+void kvm_map_codec(const CellCpu *first, const CellCpu *cpu, guint n);
+/* Where CR3 points. */
+guint64 kvm_top_table(void);
+
+/* Bring a new vCPU into 64-bit user mode at the payload's entry point. FALSE and errno. */
+gboolean kvm_set_cpu(int fd, guint n, guint64 entry);
+
+/* CellBackend.enter. */
+gboolean kvm_enter(Cell *cell, guint n, GError **error);
+
+#endif
