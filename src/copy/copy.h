@@ -28,7 +28,7 @@ typedef struct {
     guint64 sparse;             /* -S bytes; 0: everything is written */
     guint64 rate;               /* -r bytes a second; 0: no limit */
     guint coroutines;           /* -m */
-    const char *program;        /* for warnings on stderr */
+    const char *program;        /* begins warnings on stderr; NULL: no warnings */
     CopyProgress progress;
     gpointer progress_data;
 } CopyConvert;
@@ -36,16 +36,26 @@ typedef struct {
 /* Copy all guest-visible bytes. Errors in qemu-img's words ("error while reading at byte N: ..."). */
 gboolean copy_convert(const CopyConvert *job, GError **error);
 
-typedef enum { COPY_SAME, COPY_DIFFERENT, COPY_ALLOC_MISMATCH, COPY_READ_ERROR } CopyVerdict;
+typedef enum {
+    COPY_SAME,
+    COPY_DIFFERENT,
+    COPY_ALLOC_MISMATCH,        /* strict: a range is stored in different ways */
+    COPY_STATUS_ERROR,          /* what an image stores where could not be found out */
+    COPY_READ_ERROR,
+} CopyVerdict;
 
 typedef struct {
     Image *a, *b;
+    const char *name_a, *name_b;    /* for messages */
     gboolean strict;            /* -s */
+    /* done: everything in front of it is the same; total: the size of the larger image. */
     CopyProgress progress;
     gpointer progress_data;
 } CopyCompare;
 
-/* Compare guest-visible bytes. For anything but COPY_SAME *ret_offset is where, in bytes. */
+/* Compare guest-visible bytes; what the shorter image lacks is zeros. For anything but COPY_SAME
+ * *ret_offset is where, in bytes: the lowest such place. *error is set for the last two verdicts
+ * only, in qemu-img's words. */
 CopyVerdict copy_compare(const CopyCompare *job, guint64 *ret_offset, GError **error);
 
 /* One entry of map: what qemu-img's map prints. */
@@ -57,7 +67,8 @@ typedef struct {
     const char *filename;       /* of the layer's file; borrowed from the Image */
 } CopyMapEntry;
 
-/* Walk [start, start+length) through the chain and give merged entries in order; stop when each returns FALSE. */
+/* Walk [start, start+length) through the chain and give merged entries in order; stop when each
+ * returns FALSE. An empty range gives no entry. */
 typedef gboolean (*CopyMapFunc)(const CopyMapEntry *entry, gpointer user_data);
 gboolean copy_map(Image *img, guint64 start, guint64 length, CopyMapFunc each,
                   gpointer user_data, GError **error);

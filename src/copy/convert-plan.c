@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Talking with the target's driver: questions, answers, and what has been written since. */
+#include "config.h"
+
+#include "base/checked.h"
+#include "copy/convert-private.h"
+
+/* Questions asked at once; answers may be some more. */
+#define MOST_QUESTIONS (ABI_MAX_EXTENTS / 4)
+
+typedef struct {
+    struct abi_extent ask[MOST_QUESTIONS];
+    CopyTask *owner[MOST_QUESTIONS];    /* NULL for LINK and ABORT */
+    guint n;
+    struct abi_extent answer[ABI_MAX_EXTENTS];
+    guint n_answers;
+} Talk;
+
+/* Take what can be told in front of number limit out of e->links. */
+static void add_links(CopyEngine *e, Talk *talk, guint64 limit)
+{
+    guint kept = 0;
+
+    for (guint i = 0; i < e->links->len; i++) {
+        CopyLink *link = &g_array_index(e->links, CopyLink, i);
+        if (link->sequence < limit && talk->n < MOST_QUESTIONS) {
+            talk->owner[talk->n] = NULL;
+            talk->ask[talk->n++] = link->ask;
+        } else {
+            g_array_index(e->links, CopyLink, kept++) = *link;
+        }
+    }
+    g_array_set_size(e->links, kept);
+}
+
+static void take_out(Talk *talk, guint n)
+{
+    talk->n -= n;
+    memmove(talk->ask, talk->ask + n, talk->n * sizeof talk->ask[0]);
+    memmove(talk->owner, talk->owner + n, talk->n * sizeof talk->owner[0]);
+}
+
+static guint64 end_of(const struct abi_extent *x)
+{
+    return x->guest_offset + x->length;
+}
+
+/* The task that does a step: the one whose question it answers; for what completes a cluster, the
+ * one that has bytes in it. Both questions and answers ascend: *at only grows. */
+static CopyTask *owner_of(const CopyEngine *e, const Talk *talk, const struct abi_extent *step,
+                          guint taken, guint *at)
+{
+    guint64 cluster = MAX(e->plan.cluster, 1);
+
+    while (*at < taken && (!talk->owner[*at] || end_of(&talk->ask[*at]) <= step->guest_offset)) {
+        ++*at;
+    }
+    if (*at < taken && talk->ask[*at].guest_offset <= step->guest_offset) {
+        return talk->owner[*at];
+    }
+    if (*at && talk->owner[*at - 1] &&
+        (*at == taken ||
+         (end_of(&talk->ask[*at - 1]) - 1) / cluster == step->guest_offset / cluster)) {
+        return talk->owner[*at - 1];
+    }
+    return *at < taken ? talk->owner[*at] : NULL;
+}
+
+/* Ask once, hand out the answers. */
+static gboolean ask(CopyEngine *e, Talk *talk, GError **error)
+{
+    guint taken = 0, at = 0;
+
+    talk->n_answers = 0;
+    if (!image_write_plan(e->job->target, talk->ask, talk->n, talk->answer, ABI_MAX_EXTENTS,
+                          &talk->n_answers, &taken, error)) {
+        return FALSE;
+    }
+    gboolean sound = taken > 0 && taken <= talk->n && talk->n_answers <= ABI_MAX_EXTENTS;
+    for (guint i = 0; sound && i < talk->n_answers; i++) {
+        CopyTask *owner = owner_of(e, talk, &talk->answer[i], taken, &at);
+        if (owner) {
+            g_array_append_val(owner->steps, talk->answer[i]);
+        }
+        sound = owner != NULL;
+    }
+    if (!sound) {
+        g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_IO, g_strerror(EIO));
+        return FALSE;
+    }
+    take_out(talk, taken);
+    return TRUE;
+}
+
+/* The driver refused the question at the front, in the middle of tasks [first, end). */
+static void fail_front(CopyEngine *e, const Talk *talk, guint64 first, guint64 end,
+                       const GError *why)
+{
+    CopyTask *task = talk->owner[0] ? talk->owner[0] : copy_engine_task(e, first);
+    guint64 start = talk->ask[0].guest_offset;
+    GError *error = NULL;
+
+    task->asked_end = talk->owner[0] ? start : 0;
+    for (guint64 number = task->sequence + 1; number < end; number++) {
+        copy_engine_task(e, number)->asked_end = 0;
+    }
+    for (guint i = 0; i < task->pieces->len; i++) {
+        const CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, i);
+        if (start >= piece->start && start - piece->start < piece->length) {
+            start = piece->start;
+            break;
+        }
+    }
+    g_set_error(&error, IMAGE_ERROR, IMAGE_ERROR_IO,
+                "error while writing at byte %" G_GUINT64_FORMAT ": %s", start, why->message);
+    g_mutex_lock(&e->lock);
+    copy_engine_fail(e, task->sequence, error);
+    g_mutex_unlock(&e->lock);
+}
+
+void copy_engine_plan(CopyEngine *e, guint64 first, guint64 end)
+{
+    g_autofree Talk *talk = g_new(Talk, 1);
+    g_autoptr(GError) why = NULL;
+
+    talk->n = 0;
+    g_mutex_lock(&e->lock);
+    add_links(e, talk, e->written);
+    g_mutex_unlock(&e->lock);
+    for (guint64 number = first; number < end; number++) {
+        CopyTask *task = copy_engine_task(e, number);
+        for (guint i = 0; i < task->segments->len; i++) {
+            if (talk->n == MOST_QUESTIONS && !ask(e, talk, &why)) {
+                fail_front(e, talk, first, end, why);
+                return;
+            }
+            talk->owner[talk->n] = task;
+            talk->ask[talk->n++] = g_array_index(task->segments, CopySegment, i).ask;
+        }
+    }
+    while (talk->n) {
+        if (!ask(e, talk, &why)) {
+            fail_front(e, talk, first, end, why);
+            return;
+        }
+    }
+}
+
+gboolean copy_engine_plan_one(CopyEngine *e, CopyTask *task, GError **error)
+{
+    struct abi_extent answer[64];
+
+    for (guint i = 0; i < task->segments->len;) {
+        struct abi_extent asked[G_N_ELEMENTS(answer)];
+        guint n = 0, count = 0, taken = 0;
+        while (n < G_N_ELEMENTS(asked) && i + n < task->segments->len) {
+            asked[n] = g_array_index(task->segments, CopySegment, i + n).ask;
+            n++;
+        }
+        if (!image_write_plan(e->job->target, asked, n, answer, G_N_ELEMENTS(answer), &count,
+                              &taken, error)) {
+            return FALSE;
+        }
+        if (!taken) {
+            g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_IO, g_strerror(EIO));
+            return FALSE;
+        }
+        g_array_append_vals(task->steps, answer, count);
+        i += taken;
+    }
+    return TRUE;
+}
+
+static void remember(CopyEngine *e, const CopyTask *task, guint16 kind, guint64 start, guint64 end)
+{
+    CopyLink link = {
+        .ask = { .kind = kind, .guest_offset = start, .length = end - start },
+        .sequence = task->sequence,
+    };
+    CopyLink *last = e->links->len
+                         ? &g_array_index(e->links, CopyLink, e->links->len - 1)
+                         : NULL;
+
+    if (start >= end) {
+        return;
+    }
+    if (last && last->sequence == task->sequence && last->ask.kind == kind &&
+        end_of(&last->ask) == start) {
+        last->ask.length += end - start;
+        return;
+    }
+    g_array_append_val(e->links, link);
+}
+
+void copy_engine_settle(CopyEngine *e, const CopyTask *task)
+{
+    for (guint i = 0; i < task->segments->len; i++) {
+        const struct abi_extent *x = &g_array_index(task->segments, CopySegment, i).ask;
+        guint64 end = MIN(end_of(x), MAX(task->asked_end, x->guest_offset));
+        guint64 cut = CLAMP(task->good_end, x->guest_offset, end);
+        remember(e, task, ABI_EXT_LINK, x->guest_offset, cut);
+        remember(e, task, ABI_EXT_ABORT, cut, end);
+    }
+}
+
+gboolean copy_engine_finish(CopyEngine *e, GError **error)
+{
+    g_autofree Talk *talk = g_new(Talk, 1);
+
+    /* Where a task failed, what came behind it does not count, whether written or not. */
+    for (guint i = 0; i < e->links->len; i++) {
+        CopyLink *link = &g_array_index(e->links, CopyLink, i);
+        if (link->sequence > e->failed) {
+            link->ask.kind = ABI_EXT_ABORT;
+        }
+    }
+    for (talk->n = 0;;) {
+        g_autoptr(GError) why = NULL;
+        add_links(e, talk, G_MAXUINT64);
+        if (!talk->n) {
+            return TRUE;
+        }
+        if (!ask(e, talk, &why)) {
+            g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_IO,
+                        "error while writing at byte %" G_GUINT64_FORMAT ": %s",
+                        talk->ask[0].guest_offset, why->message);
+            return FALSE;
+        }
+    }
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "base/checked.h"
+#include "copy/buffer.h"
+#include "copy/convert-private.h"
+
+/* Tasks per question to the target's driver, and in flight at once while one question is asked and
+ * the tasks of the last one are written: 64 doorbells and 32 MiB for each GiB of plain data. */
+#define PLAN_TASKS  8u
+#define PLAN_FLIGHT 16u
+/* Bytes in one task of a target that is compressed: smaller, as there are three buffers of it. */
+#define CODED_TASK (512u << 10)
+
+typedef struct {
+    CopyEngine *engine;
+    guint index;
+    CopyReader *reader;
+} Worker;
+
+typedef enum { WORK_WAIT, WORK_COLLECT, WORK_PLAN, WORK_WRITE, WORK_END } Work;
+
+void copy_engine_fail(CopyEngine *e, guint64 sequence, GError *error)
+{
+    e->collected = TRUE;
+    if (sequence < e->failed) {
+        g_clear_error(&e->error);
+        e->failed = sequence;
+        e->error = error;
+    } else {
+        g_error_free(error);
+    }
+}
+
+/* The first task that may be written now. The lock is held, as in all that looks for work. */
+static CopyTask *next_write(CopyEngine *e)
+{
+    for (guint64 i = e->written; i < e->planned; i++) {
+        CopyTask *task = copy_engine_task(e, i);
+        if (task->state == COPY_TASK_PLANNED && (!task->shares_cluster || i == e->written)) {
+            return task;
+        }
+    }
+    return NULL;
+}
+
+static void advance_written(CopyEngine *e)
+{
+    while (e->written < e->taken &&
+           copy_engine_task(e, e->written)->state == COPY_TASK_WRITTEN) {
+        e->written++;
+    }
+}
+
+/* What comes behind a failure never reaches the target. */
+static void drop_late(CopyEngine *e)
+{
+    while (!e->planning && e->planned > e->failed && e->planned < e->taken &&
+           copy_engine_task(e, e->planned)->state == COPY_TASK_READY) {
+        copy_engine_task(e, e->planned++)->state = COPY_TASK_WRITTEN;
+        advance_written(e);
+    }
+}
+
+/* How many tasks from e->planned on wait for their place. */
+static guint count_ready(CopyEngine *e)
+{
+    guint n = 0;
+
+    while (n < e->batch && e->planned + n < e->taken && e->planned + n <= e->failed &&
+           copy_engine_task(e, e->planned + n)->state == COPY_TASK_READY) {
+        n++;
+    }
+    return n;
+}
+
+static Work find_work(CopyEngine *e, CopyTask **ret_task, guint *ret_count)
+{
+    if (e->planned_order) {
+        drop_late(e);
+    }
+    guint ready = e->planned_order && !e->planning ? count_ready(e) : 0;
+    gboolean can_collect = !e->collected && !e->collecting && e->taken - e->written < e->n_tasks;
+
+    if ((*ret_task = next_write(e))) {
+        return WORK_WRITE;
+    }
+    *ret_count = ready;
+    if (ready == e->batch) {
+        return WORK_PLAN;
+    }
+    if (can_collect) {
+        return WORK_COLLECT;
+    }
+    /* Fewer than one would like, but no more are to come before these are through. */
+    if (ready && !e->collecting && !e->reading) {
+        return WORK_PLAN;
+    }
+    return e->collected && !e->collecting && e->written == e->taken ? WORK_END : WORK_WAIT;
+}
+
+static void weigh(const CopyPiece *piece, gpointer data)
+{
+    CopyEngine *e = data;
+    guint64 weight = copy_piece_weight(piece);
+
+    e->done += weight;
+    if (weight && e->job->progress) {
+        e->job->progress(e->done, e->total, e->job->progress_data);
+    }
+}
+
+/* Does the task begin in the cluster in which the one before ended? */
+static gboolean shares_cluster(CopyEngine *e, const CopyTask *task)
+{
+    if (!task->sequence || !task->segments->len || !e->plan.cluster) {
+        return FALSE;
+    }
+    const CopyTask *before = copy_engine_task(e, task->sequence - 1);
+    if (!before->segments->len) {
+        return TRUE;
+    }
+    const struct abi_extent *last =
+        &g_array_index(before->segments, CopySegment, before->segments->len - 1).ask;
+    const struct abi_extent *first = &g_array_index(task->segments, CopySegment, 0).ask;
+    return (last->guest_offset + last->length - 1) / e->plan.cluster ==
+           first->guest_offset / e->plan.cluster;
+}
+
+/* --rate: leave so much time behind a write as its bytes may take. The lock is held. */
+static void keep_rate(CopyEngine *e, gsize bytes)
+{
+    gint64 now = g_get_monotonic_time();
+    gint64 start = MAX(e->next_write, now);
+
+    e->next_write = start + (gint64)((double)bytes * G_USEC_PER_SEC / (double)e->job->rate);
+    g_mutex_unlock(&e->lock);
+    if (start > now) {
+        g_usleep(start - now);
+    }
+    g_mutex_lock(&e->lock);
+}
+
+/* The lock is held, and let go while writing. */
+static void write_task(CopyEngine *e, CopyTask *task, Worker *w)
+{
+    task->state = COPY_TASK_WRITING;
+    if (e->job->rate && task->used) {
+        keep_rate(e, task->used);
+    }
+    if (task->sequence > e->failed) {
+        task->good_end = 0;
+    } else {
+        gboolean had_error = task->error != NULL;
+        g_mutex_unlock(&e->lock);
+        copy_task_write(task, &e->plan, w->reader);
+        g_mutex_lock(&e->lock);
+        if (task->error && !had_error) {
+            copy_engine_fail(e, task->sequence, g_error_copy(task->error));
+        } else if (task->error && task->good_end != G_MAXUINT64) {
+            /* Writing failed in front of the place where reading had. */
+            g_clear_error(&e->error);
+            e->failed = G_MAXUINT64;
+            copy_engine_fail(e, task->sequence, g_error_copy(task->error));
+        }
+    }
+    if (e->planned_order) {
+        copy_engine_settle(e, task);
+    }
+    task->state = COPY_TASK_WRITTEN;
+    advance_written(e);
+}
+
+/* Collect, read, and for a target without clusters write as well. The lock is held, and let go. */
+static void collect_task(CopyEngine *e, Worker *w)
+{
+    CopyTask *task = copy_engine_task(e, e->taken);
+
+    g_clear_error(&task->error);
+    task->sequence = e->taken;
+    task->state = COPY_TASK_READING;
+    e->collecting = TRUE;
+    g_mutex_unlock(&e->lock);
+    copy_task_collect(task, &e->plan, e->cutter, &e->pending, e->pending_parts, weigh, e);
+    g_mutex_lock(&e->lock);
+    e->collecting = FALSE;
+    if (!task->pieces->len && !task->error) {
+        e->collected = TRUE;
+        return;
+    }
+    e->taken++;
+    e->reading++;
+    g_cond_broadcast(&e->changed);
+    g_mutex_unlock(&e->lock);
+    copy_task_read(task, &e->plan, w->reader, w->index);
+    g_autoptr(GError) why = NULL;
+    gboolean placed = e->planned_order || copy_engine_plan_one(e, task, &why);
+    g_mutex_lock(&e->lock);
+    e->reading--;
+    if (task->error) {
+        copy_engine_fail(e, task->sequence, g_error_copy(task->error));
+    }
+    if (!placed) {
+        copy_engine_fail(e, task->sequence, g_steal_pointer(&why));
+        g_array_set_size(task->steps, 0);
+    }
+    task->state = COPY_TASK_READY;
+    if (!e->planned_order) {
+        write_task(e, task, w);
+    }
+}
+
+static void plan_tasks(CopyEngine *e, guint count)
+{
+    guint64 first = e->planned;
+
+    e->planning = TRUE;
+    g_mutex_unlock(&e->lock);
+    for (guint i = 0; i < count; i++) {
+        CopyTask *task = copy_engine_task(e, first + i);
+        task->shares_cluster = shares_cluster(e, task);
+    }
+    copy_engine_plan(e, first, first + count);
+    g_mutex_lock(&e->lock);
+    e->planning = FALSE;
+    for (guint i = 0; i < count; i++) {
+        copy_engine_task(e, first + i)->state = COPY_TASK_PLANNED;
+    }
+    e->planned += count;
+}
+
+static gpointer work(gpointer data)
+{
+    Worker *w = data;
+    CopyEngine *e = w->engine;
+    CopyTask *task;
+    guint count;
+
+    w->reader = copy_reader_new(w->index);
+    g_mutex_lock(&e->lock);
+    for (;;) {
+        Work what = find_work(e, &task, &count);
+        if (what == WORK_END) {
+            break;
+        }
+        if (what == WORK_WAIT) {
+            g_cond_wait(&e->changed, &e->lock);
+            continue;
+        }
+        if (what == WORK_WRITE) {
+            write_task(e, task, w);
+        } else if (what == WORK_PLAN) {
+            plan_tasks(e, count);
+        } else {
+            collect_task(e, w);
+        }
+        g_cond_broadcast(&e->changed);
+    }
+    g_mutex_unlock(&e->lock);
+    copy_reader_free(w->reader);
+    return NULL;
+}
+
+static void run_workers(CopyEngine *e, guint n)
+{
+    g_autofree Worker *workers = g_new0(Worker, n);
+    g_autofree GThread **threads = g_new0(GThread *, n);
+
+    for (guint i = 0; i < n; i++) {
+        workers[i].engine = e;
+        workers[i].index = i;
+        if (i) {
+            threads[i] = g_thread_new("convert", work, &workers[i]);
+        }
+    }
+    work(&workers[0]);
+    for (guint i = 1; i < n; i++) {
+        g_thread_join(threads[i]);
+    }
+}
+
+/* How much there is to do. Finds ranges that cannot be looked up before anything is written. */
+static gboolean count_total(CopyEngine *e, GError **error)
+{
+    g_autoptr(CopyCutter) cutter = copy_cutter_new(e->job, e->plan.codec ? e->plan.cluster : 0);
+    CopyPiece piece;
+    gboolean more;
+
+    while (copy_cutter_next(cutter, &piece, NULL, &more, error)) {
+        if (!more) {
+            return TRUE;
+        }
+        e->total += copy_piece_weight(&piece);
+    }
+    return FALSE;
+}
+
+static guint engine_init(CopyEngine *e, const CopyConvert *job)
+{
+    const struct abi_facts *facts = image_facts(job->target);
+    guint workers = copy_workers(job->coroutines);
+
+    e->job = job;
+    e->failed = G_MAXUINT64;
+    e->planned_order = image_format(job->target) != ABI_FORMAT_RAW;
+    e->plan.job = job;
+    e->plan.sparse = copy_sparse_init(job->sparse, 0);
+    e->plan.zero_init = job->target_is_zero && !job->target_backing;
+    e->plan.cluster = e->planned_order ? facts->cluster_size : 0;
+    e->plan.codec = job->compress ? facts->codec : ABI_CODEC_NONE;
+    e->plan.buffer_size = e->plan.codec ? MAX(CODED_TASK, facts->cluster_size) : COPY_BUFFER_SIZE;
+    e->plan.offload = job->copy_range;
+    e->batch = e->plan.codec ? workers * 2 : PLAN_TASKS;
+    e->n_tasks = !e->planned_order ? workers : e->plan.codec ? workers * 4 : PLAN_FLIGHT;
+    e->n_tasks = MAX(e->n_tasks, workers + 1);
+    return workers;
+}
+
+gboolean copy_convert(const CopyConvert *job, GError **error)
+{
+    CopyEngine e = { 0 };
+    guint workers = engine_init(&e, job);
+
+    if (!count_total(&e, error)) {
+        return FALSE;
+    }
+    e.cutter = copy_cutter_new(job, e.plan.codec ? e.plan.cluster : 0);
+    e.pending_parts = g_array_new(FALSE, FALSE, sizeof(CopyPart));
+    e.links = g_array_new(FALSE, FALSE, sizeof(CopyLink));
+    e.tasks = g_new0(CopyTask, e.n_tasks);
+    for (guint i = 0; i < e.n_tasks; i++) {
+        copy_task_init(&e.tasks[i], &e.plan);
+    }
+    g_mutex_init(&e.lock);
+    g_cond_init(&e.changed);
+
+    run_workers(&e, workers);
+    g_autoptr(GError) late = NULL;
+    if (!copy_engine_finish(&e, &late) && !e.error) {
+        e.error = g_steal_pointer(&late);
+    }
+
+    g_cond_clear(&e.changed);
+    g_mutex_clear(&e.lock);
+    for (guint i = 0; i < e.n_tasks; i++) {
+        copy_task_clear(&e.tasks[i], &e.plan);
+    }
+    g_free(e.tasks);
+    g_array_unref(e.links);
+    g_array_unref(e.pending_parts);
+    copy_cutter_free(e.cutter);
+    if (e.error) {
+        g_propagate_error(error, e.error);
+        return FALSE;
+    }
+    return TRUE;
+}

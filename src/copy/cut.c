@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "base/checked.h"
+#include "copy/buffer.h"
+#include "copy/cut.h"
+#include "copy/warn.h"
+
+#define SECTOR 512u
+
+struct CopyCutter {
+    const CopyConvert *job;
+    guint32 cluster;            /* of a compressed target, else 0 */
+    guint64 total;
+    guint64 backing_size;       /* of the target's backing file */
+    guint64 at;                 /* in the target */
+    guint source;               /* at lies in this one */
+    guint64 base;               /* where it begins in the target */
+    guint64 size;               /* its length */
+    CopyWalk *walk;
+    CopyRun run;                /* the rest of the run at at, if length > 0 */
+};
+
+static guint64 source_size(const CopyCutter *c, guint i)
+{
+    return align_up(image_size(c->job->sources[i]), SECTOR);
+}
+
+/* The source number i begins at c->at. */
+static void open_source(CopyCutter *c, guint i)
+{
+    CopyWalkFlags flags = COPY_WALK_HOLES | (c->job->target_backing ? COPY_WALK_TOP : 0);
+
+    g_clear_pointer(&c->walk, copy_walk_free);
+    c->source = i;
+    c->base = c->at;
+    c->size = source_size(c, i);
+    c->run.length = 0;
+    c->walk = copy_walk_new(c->job->sources[i], 0, c->size, flags);
+}
+
+CopyCutter *copy_cutter_new(const CopyConvert *job, guint32 cluster)
+{
+    CopyCutter *c = g_new0(CopyCutter, 1);
+
+    c->job = job;
+    c->cluster = cluster;
+    for (guint i = 0; i < job->n_sources; i++) {
+        c->total += source_size(c, i);
+    }
+    c->backing_size = job->target_backing ? image_size(job->target_backing) : 0;
+    open_source(c, 0);
+    return c;
+}
+
+void copy_cutter_free(CopyCutter *cutter)
+{
+    if (cutter) {
+        g_clear_pointer(&cutter->walk, copy_walk_free);
+        g_free(cutter);
+    }
+}
+
+guint64 copy_cutter_total(const CopyCutter *cutter)
+{
+    return cutter->total;
+}
+
+/* The image ends inside its last sector: what is behind is zeros. */
+static CopyRun run_behind_end(const CopyCutter *c, guint64 at)
+{
+    return (CopyRun){
+        .start = at,
+        .length = c->size - at,
+        .zero = TRUE,
+        .layer = c->job->sources[c->source],
+        .extent = { .kind = ABI_EXT_HOLE, .guest_offset = at, .length = c->size - at },
+    };
+}
+
+/* --salvage: what a sector is made of cannot be found out, but perhaps it can be read. */
+static CopyRun run_unknown(const CopyCutter *c, guint64 at)
+{
+    return (CopyRun){
+        .start = at,
+        .length = MIN(SECTOR, c->size - at),
+        .data = TRUE,
+        .present = TRUE,
+        .layer = c->job->sources[c->source],
+        .extent = { .guest_offset = at, .length = MIN(SECTOR, c->size - at) },
+    };
+}
+
+/* Have c->run begin at c->at, which lies in front of the end of all. */
+static gboolean ready(CopyCutter *c, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+    gboolean more;
+
+    while (c->at - c->base >= c->size) {
+        open_source(c, c->source + 1);
+    }
+    if (c->run.length) {
+        return TRUE;
+    }
+    if (copy_walk_next(c->walk, &c->run, &more, &why)) {
+        if (!more) {
+            c->run = run_behind_end(c, c->at - c->base);
+        }
+        return TRUE;
+    }
+    if (!c->job->salvage) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_IO,
+                    "error while reading block status at offset %" G_GUINT64_FORMAT ": %s", c->at,
+                    why->message);
+        return FALSE;
+    }
+    copy_warn(c->job, "error while reading block status at offset %" G_GUINT64_FORMAT ": %s", c->at,
+              why->message);
+    c->run = run_unknown(c, c->at - c->base);
+    copy_walk_seek(c->walk, c->at - c->base + c->run.length);
+    return TRUE;
+}
+
+/* Take length bytes from c->at on, whatever they are made of. */
+static gboolean take(CopyCutter *c, guint64 length, GArray *parts, GError **error)
+{
+    while (length) {
+        if (!ready(c, error)) {
+            return FALSE;
+        }
+        guint64 n = MIN(length, c->run.length);
+        if (parts) {
+            CopyPart part = { copy_run_part(&c->run, 0, n), NULL };
+            g_array_append_val(parts, part);
+        }
+        c->run = copy_run_part(&c->run, n, c->run.length - n);
+        c->at += n;
+        length -= n;
+    }
+    return TRUE;
+}
+
+static CopyPieceKind kind_of(const CopyCutter *c)
+{
+    if (c->run.zero) {
+        gboolean behind = c->job->target_backing && c->at >= c->backing_size;
+        return behind ? COPY_PIECE_BACKING : COPY_PIECE_ZERO;
+    }
+    return c->run.data ? COPY_PIECE_DATA : COPY_PIECE_BACKING;
+}
+
+gboolean copy_cutter_next(CopyCutter *c, CopyPiece *ret_piece, GArray *parts, gboolean *ret_more,
+                          GError **error)
+{
+    *ret_more = c->at < c->total;
+    if (!*ret_more) {
+        return TRUE;
+    }
+    if (!ready(c, error)) {
+        return FALSE;
+    }
+    CopyPiece piece = { .kind = kind_of(c), .start = c->at };
+    guint64 length = MIN(align_up(c->run.length, SECTOR), c->base + c->size - c->at);
+    if (c->job->target_backing && c->at < c->backing_size) {
+        /* From there on zeros are treated in another way. */
+        length = MIN(length, c->backing_size - c->at);
+    }
+    if (c->cluster && length < c->cluster) {
+        length = MIN(c->cluster, c->total - c->at);
+        piece.kind = COPY_PIECE_DATA;
+    } else if (c->cluster) {
+        length = align_down(length, c->cluster);
+    }
+    if (piece.kind == COPY_PIECE_ZERO && !c->job->sparse) {
+        piece.kind = COPY_PIECE_DATA;
+    }
+    if (piece.kind == COPY_PIECE_DATA) {
+        length = MIN(length, c->cluster ? c->cluster : COPY_BUFFER_SIZE);
+        piece.first_part = parts ? parts->len : 0;
+    }
+    piece.length = length;
+    if (!take(c, length, piece.kind == COPY_PIECE_DATA ? parts : NULL, error)) {
+        return FALSE;
+    }
+    piece.n_parts = parts ? parts->len - piece.first_part : 0;
+    *ret_piece = piece;
+    return TRUE;
+}
+
+guint64 copy_piece_weight(const CopyPiece *piece)
+{
+    return piece->kind == COPY_PIECE_DATA ? piece->length : 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "base/checked.h"
+#include "copy/holes.h"
+
+/* More clusters in use than this, for so many that the file really occupies, are a sign of
+ * preallocated metadata (as qemu-img's map shows: a tenth more, and at least two). */
+static guint64 threshold(guint64 occupied)
+{
+    return MAX(occupied / 9 * 10 + occupied % 9 * 10 / 9, occupied + 2);
+}
+
+static gboolean examine(Image *layer)
+{
+    const struct abi_facts *facts = image_facts(layer);
+    guint64 size, occupied;
+
+    if (image_format(layer) != ABI_FORMAT_QCOW2 || !facts->cluster_size ||
+        !io_size(image_file(layer), &size, NULL) ||
+        !io_allocated(image_file(layer), &occupied, NULL)) {
+        return FALSE;
+    }
+    return size / facts->cluster_size >= threshold(occupied / facts->cluster_size);
+}
+
+gboolean copy_holes_look(CopyHoles *holes, Image *layer, IoFile *file, guint64 offset,
+                         guint64 *length)
+{
+    gboolean data;
+    guint64 same;
+
+    if (!holes->examined) {
+        holes->examined = TRUE;
+        holes->worth = examine(layer);
+    }
+    if (!holes->worth || file != image_file(layer) ||
+        !io_block_status(file, offset, *length, &data, &same, NULL) || !same) {
+        return FALSE;
+    }
+    *length = MIN(*length, same);
+    return !data;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading many runs at once: plain neighbours with one system call, compressed
+ * clusters fetched together and decoded in one job of the cell.
+ */
+#ifndef INSTAR_COPY_READ_H
+#define INSTAR_COPY_READ_H
+
+#include "copy/walk.h"
+
+/* Where the bytes of a run shall go. */
+typedef struct {
+    CopyRun run;
+    guint8 *buf;                /* run.length bytes; borrowed */
+} CopyPart;
+
+/* What one thread needs for reading. */
+typedef struct CopyReader CopyReader;
+
+/* worker: 0 for the first thread, and so on: whose codec cpu is used. */
+CopyReader *copy_reader_new(guint worker);
+void copy_reader_free(CopyReader *reader);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CopyReader, copy_reader_free)
+
+/* Fill n parts. On failure *ret_failed is the first part that could not be read; all before it
+ * are filled. */
+gboolean copy_reader_fill(CopyReader *reader, const CopyPart *parts, guint n, guint *ret_failed,
+                          GError **error);
+
+#endif

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The second half of a task: the steps that the target answered. */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "copy/task.h"
+
+/* Zeros that complete a cluster are written along with the data next to them if they are few and
+ * in the buffer anyway; else the store makes them. */
+#define FILL_ALONG (128u << 10)
+
+/* One write of the store: some steps that lie behind each other in file, guest and memory. */
+typedef struct {
+    IoFile *file;
+    guint64 offset, length;
+    guint64 guest;
+    const guint8 *bytes;        /* NULL: zeros */
+    gboolean unmap;             /* zeros may be a hole */
+} Write;
+
+typedef struct {
+    CopyTask *task;
+    CopyPlan *plan;
+    CopyReader *reader;
+    guint segment;              /* the first that may hold the next step */
+} Writer;
+
+static const CopyPiece *piece_at(const CopyTask *task, guint64 guest)
+{
+    guint low = 0, high = task->pieces->len;
+
+    while (low < high) {
+        guint middle = (low + high) / 2;
+        const CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, middle);
+        if (piece->start + piece->length <= guest) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low < task->pieces->len) {
+        const CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, low);
+        return piece->start <= guest ? piece : NULL;
+    }
+    return NULL;
+}
+
+/* The bytes of a guest range, if one piece was read that covers it. */
+static const guint8 *bytes_at(const CopyTask *task, guint64 guest, guint64 length)
+{
+    const CopyPiece *piece = piece_at(task, guest);
+
+    if (!piece || piece->kind != COPY_PIECE_DATA || task->offload ||
+        !range_fits(guest - piece->start, length, piece->length)) {
+        return NULL;
+    }
+    return g_array_index(task->parts, CopyPart, piece->first_part).buf + (guest - piece->start);
+}
+
+static const CopySegment *segment_at(Writer *w, guint64 guest)
+{
+    const GArray *segments = w->task->segments;
+
+    while (w->segment < segments->len) {
+        const CopySegment *segment = &g_array_index(segments, CopySegment, w->segment);
+        if (guest < segment->ask.guest_offset + segment->ask.length) {
+            return guest >= segment->ask.guest_offset ? segment : NULL;
+        }
+        w->segment++;
+    }
+    return NULL;
+}
+
+/* The piece at guest failed: what lies in front of it stays. */
+static void fail_at(CopyTask *task, guint64 guest, const GError *why)
+{
+    const CopyPiece *piece = piece_at(task, guest);
+    guint64 start = piece ? piece->start : guest;
+
+    g_clear_error(&task->error);
+    g_set_error(&task->error, IMAGE_ERROR, IMAGE_ERROR_IO,
+                "error while writing at byte %" G_GUINT64_FORMAT ": %s", start, why->message);
+    task->good_end = start;
+}
+
+/* What a step means. FALSE with the error set when its bytes cannot be had. */
+static gboolean prepare(Writer *w, const struct abi_extent *step, Write *ret, guint8 **ret_owned,
+                        GError **error)
+{
+    Image *target = w->plan->job->target;
+    const CopySegment *segment;
+
+    *ret = (Write){
+        .file = image_file_by_handle(target, step->handle),
+        .offset = step->file_offset,
+        .length = step->length,
+        .guest = step->guest_offset,
+    };
+    switch (step->kind) {
+    case ABI_EXT_DATA:
+    case ABI_EXT_COOKED:
+        segment = segment_at(w, step->guest_offset);
+        if (segment && !segment->bytes) {
+            ret->unmap = (segment->ask.flags & ABI_EXTF_UNMAP) != 0;
+        } else if (segment) {
+            ret->bytes = segment->bytes + (step->guest_offset - segment->ask.guest_offset);
+        }
+        if (segment && segment->ask.kind == ABI_EXT_COOKED) {
+            ret->length = segment->ask.stored_length;
+        } else if (segment && step->length > segment->ask.guest_offset + segment->ask.length -
+                                                 step->guest_offset) {
+            segment = NULL;
+        }
+        if (!segment) {
+            g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_IO, g_strerror(EIO));
+            return FALSE;
+        }
+        return TRUE;
+    case ABI_EXT_FILL_ZERO:
+        segment = segment_at(w, step->guest_offset);
+        if (segment && !segment->bytes) {
+            ret->unmap = (segment->ask.flags & ABI_EXTF_UNMAP) != 0;
+        } else if (step->length <= FILL_ALONG) {
+            ret->bytes = bytes_at(w->task, step->guest_offset, step->length);
+        }
+        return TRUE;
+    case ABI_EXT_FILL_OLD:
+        *ret_owned = g_malloc(step->length);
+        ret->bytes = *ret_owned;
+        return image_read(target, step->guest_offset, *ret_owned, step->length, error);
+    default:
+        g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_IO, g_strerror(EIO));
+        return FALSE;
+    }
+}
+
+static gboolean store(const Write *write, GError **error)
+{
+    return write->bytes ? io_pwrite(write->file, write->offset, write->bytes, write->length, error)
+                        : io_zero(write->file, write->offset, write->length, write->unmap, error);
+}
+
+/* Have the store copy the bytes of a guest range. *ret_copied: how many it did. */
+static gboolean copy_by_store(const CopyTask *task, const Write *write, guint64 *ret_copied,
+                              GError **error)
+{
+    const CopyPiece *piece = piece_at(task, write->guest);
+    guint64 at = piece ? piece->start : 0;
+
+    *ret_copied = 0;
+    for (guint i = piece ? piece->first_part : 0;
+         i < task->parts->len && *ret_copied < write->length; i++) {
+        const CopyRun *run = &g_array_index(task->parts, CopyPart, i).run;
+        guint64 guest = write->guest + *ret_copied;
+        IoFile *from = image_file_by_handle(run->layer, run->extent.handle);
+        while (guest >= at && guest - at < run->length && *ret_copied < write->length) {
+            guint64 length = MIN(run->length - (guest - at), write->length - *ret_copied);
+            guint64 copied = 0;
+            if (!io_copy_range(from, run->extent.file_offset + (guest - at), write->file,
+                               write->offset + *ret_copied, length, &copied, error)) {
+                return FALSE;
+            }
+            if (!copied) {
+                g_set_error_literal(error, IO_ERROR, ENOTSUP, g_strerror(ENOTSUP));
+                return FALSE;
+            }
+            *ret_copied += copied;
+            guest += copied;
+        }
+        at += run->length;
+    }
+    return TRUE;
+}
+
+/* The store cannot copy: from now on everything is read. FALSE when this task's bytes cannot be. */
+static gboolean read_after_all(Writer *w)
+{
+    CopyTask *task = w->task;
+    g_autoptr(GError) why = NULL;
+    guint failed;
+
+    g_atomic_int_set(&w->plan->offload, FALSE);
+    task->offload = FALSE;
+    if (copy_reader_fill(w->reader, &g_array_index(task->parts, CopyPart, 0), task->parts->len,
+                         &failed, &why)) {
+        return TRUE;
+    }
+    for (guint i = 0; i < task->pieces->len; i++) {
+        const CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, i);
+        if (failed >= piece->first_part && failed - piece->first_part < piece->n_parts) {
+            g_clear_error(&task->error);
+            g_set_error(&task->error, IMAGE_ERROR, IMAGE_ERROR_IO,
+                        "error while reading at byte %" G_GUINT64_FORMAT ": %s", piece->start,
+                        why->message);
+            task->good_end = piece->start;
+            break;
+        }
+    }
+    return FALSE;
+}
+
+/* Store a write again, piece by piece, to find out which one it is that fails. */
+static gboolean store_by_pieces(CopyTask *task, Write write, gboolean coded)
+{
+    while (write.length) {
+        const CopyPiece *piece = coded ? NULL : piece_at(task, write.guest);
+        guint64 length = write.length;
+        if (piece) {
+            length = MIN(length, piece->start + piece->length - write.guest);
+        }
+        Write part = write;
+        part.length = length;
+        g_autoptr(GError) why = NULL;
+        if (!store(&part, &why)) {
+            fail_at(task, write.guest, why);
+            return FALSE;
+        }
+        write.offset += length;
+        write.guest += length;
+        write.bytes = write.bytes ? write.bytes + length : NULL;
+        write.length -= length;
+    }
+    return TRUE;
+}
+
+/* Steps [first, end) could not be stored in one go. */
+static gboolean store_singly(Writer *w, guint first, guint end)
+{
+    w->segment = 0;
+    for (guint i = first; i < end; i++) {
+        const struct abi_extent *step = &g_array_index(w->task->steps, struct abi_extent, i);
+        g_autofree guint8 *owned = NULL;
+        g_autoptr(GError) why = NULL;
+        Write write;
+        if (!prepare(w, step, &write, &owned, &why)) {
+            fail_at(w->task, step->guest_offset, why);
+            return FALSE;
+        }
+        if (!store_by_pieces(w->task, write, step->kind == ABI_EXT_COOKED)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* Do what steps [first, end) were joined to. */
+static gboolean do_write(Writer *w, const Write *write, guint first, guint end)
+{
+    g_autoptr(GError) why = NULL;
+    guint64 copied;
+
+    if (!write->length) {
+        return TRUE;
+    }
+    if (w->task->offload && write->bytes) {
+        if (copy_by_store(w->task, write, &copied, &why)) {
+            return TRUE;
+        }
+        g_clear_error(&why);
+        if (!read_after_all(w)) {
+            return FALSE;
+        }
+    }
+    return store(write, &why) || store_singly(w, first, end);
+}
+
+/* Does b go on where a ends, so that one write can do both? */
+static gboolean joins(const Write *a, const Write *b)
+{
+    return a->length && a->bytes && b->bytes == a->bytes + a->length && a->file == b->file &&
+           a->offset + a->length == b->offset;
+}
+
+static void run_steps(Writer *w)
+{
+    CopyTask *task = w->task;
+    Write open = { .length = 0 };
+    guint first = 0;
+
+    for (guint i = 0; i < task->steps->len; i++) {
+        const struct abi_extent *step = &g_array_index(task->steps, struct abi_extent, i);
+        g_autofree guint8 *owned = NULL;
+        g_autoptr(GError) why = NULL;
+        Write next;
+        if (!prepare(w, step, &next, &owned, &why)) {
+            if (do_write(w, &open, first, i)) {
+                fail_at(task, step->guest_offset, why);
+            }
+            return;
+        }
+        if (joins(&open, &next)) {
+            open.length += next.length;
+            continue;
+        }
+        if (!do_write(w, &open, first, i)) {
+            return;
+        }
+        open = next;
+        first = i;
+        if (owned) {
+            /* These bytes do not outlive the turn. */
+            if (!do_write(w, &open, i, i + 1)) {
+                return;
+            }
+            open.length = 0;
+        }
+    }
+    do_write(w, &open, first, task->steps->len);
+}
+
+void copy_task_write(CopyTask *task, CopyPlan *plan, CopyReader *reader)
+{
+    Writer w = { .task = task, .plan = plan, .reader = reader };
+
+    task->good_end = G_MAXUINT64;
+    run_steps(&w);
+}

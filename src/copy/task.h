@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A task: some pieces of a conversion, from reading to writing, with the buffer
+ * their bytes are in all the time.
+ */
+#ifndef INSTAR_COPY_TASK_H
+#define INSTAR_COPY_TASK_H
+
+#include "copy/cut.h"
+#include "copy/sparse.h"
+
+/* A part of a piece that the target is told about: a question for image_write_plan(). */
+typedef struct {
+    struct abi_extent ask;      /* DATA, COOKED or ZERO */
+    guint piece;
+    const guint8 *bytes;        /* of DATA and COOKED; NULL for zeros that are nowhere in memory */
+} CopySegment;
+
+typedef enum {
+    COPY_TASK_FREE,
+    COPY_TASK_READING,
+    COPY_TASK_READY,            /* read and judged, waits for its place in the target */
+    COPY_TASK_PLANNED,          /* steps are known */
+    COPY_TASK_WRITING,
+    COPY_TASK_WRITTEN,
+} CopyTaskState;
+
+typedef struct {
+    guint64 sequence;
+    CopyTaskState state;
+    gboolean shares_cluster;    /* with the task before: writes after it */
+    guint8 *buffer;             /* of the bytes read */
+    guint8 *coded;              /* of compressed clusters; NULL if not wanted */
+    gsize used;                 /* bytes of buffer */
+    gboolean offload;           /* not read: the store copies the bytes itself */
+    GArray *pieces;             /* CopyPiece */
+    GArray *parts;              /* CopyPart */
+    GArray *segments;           /* CopySegment, ascending */
+    GArray *steps;              /* struct abi_extent, the plan's answers */
+    GError *error;              /* what is left of pieces, and good segments, came before it */
+    guint64 asked_end;          /* what lies behind it the target was never asked about */
+    guint64 good_end;           /* once written: what lies in front of it is in place */
+} CopyTask;
+
+/* What all tasks of a conversion have in common. */
+typedef struct {
+    const CopyConvert *job;
+    CopySparse sparse;
+    gboolean zero_init;         /* what is not written reads as zeros */
+    guint32 cluster;            /* bytes of the target's clusters; 0: it has none */
+    guint32 codec;              /* of compressed clusters; ABI_CODEC_NONE: not compressed */
+    gsize buffer_size;          /* of each task */
+    gint offload;               /* atomic; becomes FALSE when a store turns out to be unable */
+} CopyPlan;
+
+void copy_task_init(CopyTask *task, const CopyPlan *plan);
+void copy_task_clear(CopyTask *task, const CopyPlan *plan);
+
+/* Take pieces from the cutter until the buffer is full or there are no more. *pending holds a
+ * piece that did not fit (length 0: none) and its parts; it comes first. Calls progress through
+ * weigh for each piece taken. A failure of the cutter ends the task and is left in task->error. */
+typedef void (*CopyWeigh)(const CopyPiece *piece, gpointer user_data);
+void copy_task_collect(CopyTask *task, const CopyPlan *plan, CopyCutter *cutter,
+                       CopyPiece *pending, GArray *pending_parts, CopyWeigh weigh,
+                       gpointer user_data);
+
+/* Read, then find out what is to be written: fills segments. What fails is left in task->error. */
+void copy_task_read(CopyTask *task, const CopyPlan *plan, CopyReader *reader, guint worker);
+
+/* Do the steps, then set task->good_end. What fails is left in task->error. */
+void copy_task_write(CopyTask *task, CopyPlan *plan, CopyReader *reader);
+
+#endif
