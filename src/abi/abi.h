@@ -128,7 +128,8 @@ enum abi_job_op {
     ABI_JOB_EXTENTS = 5,    /* arg0 start, arg1 length, arg2 flags, arg3 most entries (0: as
                                many as fit); out: abi_extent[];
                                ret0 count, ret1 first offset not covered */
-    ABI_JOB_WRITE = 6,      /* see "writing" below */
+    ABI_JOB_WRITE = 6,      /* see "writing" below. EXTENTS and WRITE may emit a message: a table
+                               was found broken */
     ABI_JOB_FLUSH = 7,      /* all metadata out, in safe order, then flush */
     ABI_JOB_CLOSE = 8,      /* FLUSH, then what marks an image closed cleanly */
     ABI_JOB_CREATE = 9,     /* in: abi_create + props; arg0: handle of the (empty) data file, 0

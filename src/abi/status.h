@@ -5,7 +5,8 @@
  * Row: X(NAME, since, "words"). since is the first qemu-img version (major *
  * 100 + minor) that says it so; a NAME may stand in several rows, ascending,
  * and the last row not newer than the profile is used. In the words, {0}..{5}
- * are the values in decimal, {0x} in hexadecimal without prefix, {s} the text
+ * are the values in decimal, {0d} as signed numbers, {0x} in hexadecimal, {0#}
+ * the same with 0x in front of all but zero (printf's %#x), {s} the text
  * of the result, {errno} the words for io_errno. The numbers follow the order
  * of the enum below, never the rows.
  *

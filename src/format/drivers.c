@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* All drivers, in the order they are probed. A new driver is one line here. */
 #include "format/probe-others.h"
+#include "format/qcow2.h"
 
 const struct fmt_driver *const fmt_drivers[] = {
+    &qcow2_driver,
     &qcow_driver,
     &qed_driver,
     &vmdk_driver,

@@ -30,7 +30,7 @@ struct fmt_env {
      * of the first failure recorded. */
     int (*io)(struct fmt_env *env, struct abi_io *ops, uint32_t n);
 
-    /* Arena memory, zeroed, 16-byte aligned; NULL when used up. */
+    /* Arena memory, zeroed, 16-byte aligned; NULL when used up. free(NULL) is allowed. */
     void *(*alloc)(struct fmt_env *env, uint64_t size);
     void (*free)(struct fmt_env *env, void *p);
 

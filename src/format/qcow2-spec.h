@@ -9,6 +9,12 @@
 
 #include <stdint.h>
 
+/* errno values that qemu-img names where nothing failed in a system call */
+#define QCOW2_EIO 5
+#define QCOW2_EINVAL 22
+#define QCOW2_EFBIG 27
+#define QCOW2_ENOMEDIUM 123
+
 /* spec "Header" */
 #define QCOW2_MAGIC 0x514649fbu             /* "QFI\xfb" */
 #define QCOW2_HEADER_V2 72u                 /* bytes of a version 2 header */
@@ -49,7 +55,9 @@ enum qcow2_header_field {
 #define QCOW2_MAX_SNAPSHOT_EXTRA 1024u      /* limit: bytes of extra data of one snapshot */
 #define QCOW2_MAX_SNAPSHOT_TABLE (64u << 20)/* limit: bytes */
 #define QCOW2_MAX_BITMAPS 65535u            /* limit, noted in the spec */
-#define QCOW2_MAX_BITMAP_DIRECTORY (64u << 20) /* limit: bytes */
+#define QCOW2_MAX_BITMAP_DIRECTORY (QCOW2_MAX_BITMAPS * 1024u) /* limit: bytes */
+#define QCOW2_MAX_BITMAP_TABLE_DATA (512u << 20) /* limit: bytes the table of a bitmap may map */
+#define QCOW2_MAX_FILE 0x7fffffffc0000000ull /* limit: bytes of a file; reads beyond fail */
 #define QCOW2_MAX_BITMAP_NAME 1023u         /* limit, noted in the spec */
 
 enum qcow2_crypt { QCOW2_CRYPT_NONE = 0, QCOW2_CRYPT_AES = 1, QCOW2_CRYPT_LUKS = 2 };

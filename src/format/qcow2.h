@@ -18,6 +18,7 @@
 #include "base/checked.h"
 #include "base/endian.h"
 #include "format/format.h"
+#include "format/qcow2-reader.h"
 #include "format/qcow2-spec.h"
 #include "format/qcow2-status.h"
 
@@ -63,7 +64,7 @@ struct qcow2_extension {
 
 /* A name or other bytes taken from the image; not terminated. NULL: none. */
 struct qcow2_text {
-    uint8_t *data;
+    const uint8_t *data;
     uint32_t length;
 };
 
@@ -88,7 +89,7 @@ struct qcow2_writer;            /* whatever the writing side remembers */
 
 struct qcow2_state {
     struct qcow2_header header; /* as it is (or will be, once written) on disk */
-    uint64_t file_size;         /* of the image file when it was opened */
+    uint64_t file_size;         /* of the image file when it was opened for WRITE or CHECK; else 0 */
 
     /* geometry, derived from the header once */
     uint64_t cluster_size;
@@ -106,13 +107,19 @@ struct qcow2_state {
 
     /* bytes of the header behind what is decoded, up to header_length */
     struct qcow2_text header_rest;
-    struct qcow2_extension *extensions;
+    struct qcow2_extension *extensions, *last_extension;
     struct qcow2_text backing_name;
     struct qcow2_text backing_format;
     struct qcow2_text data_file;
     struct qcow2_bitmaps bitmaps;
-    uint64_t crypto_offset;     /* of the full disk encryption header; 0: none */
+    bool has_crypto;            /* a full disk encryption header is recorded */
+    uint64_t crypto_offset;
     uint64_t crypto_length;
+    bool has_data_file_name;
+    uint32_t stale_bitmaps;     /* bitmaps extensions that were passed over */
+
+    bool told_corrupt;          /* qcow2_corrupt() spoke */
+    bool dead;                  /* ... and marked the image: nothing works any more */
 
     struct qcow2_cache *cache;
     struct qcow2_writer *writer;
@@ -180,6 +187,7 @@ struct qcow2_block {
     uint32_t length;
     uint8_t kind;
     bool dirty;
+    bool unread;                /* internal: about to be read by a prefetch */
     uint16_t pins;              /* > 0: stays where it is */
     uint32_t hash_next;         /* internal: index + 1 */
     uint32_t newer, older;      /* internal: index + 1 */
@@ -212,6 +220,8 @@ static inline void qcow2_block_dirty(struct qcow2_block *block)
  * fit is left out. */
 int qcow2_cache_prefetch(struct fmt_image *im, enum qcow2_kind kind, const uint64_t *offsets,
                          uint32_t n);
+/* Is the piece that holds the byte at offset in memory? */
+bool qcow2_cache_has(const struct fmt_image *im, enum qcow2_kind kind, uint64_t offset);
 /* Write all dirty pieces of the kinds up to and including last, in order. The
  * file is flushed between two kinds, not at the end. */
 int qcow2_cache_write_back(struct fmt_image *im, enum qcow2_kind last);
@@ -255,10 +265,24 @@ static inline void qcow2_compressed_range(const struct qcow2_state *st, uint64_t
     *ret_length = sectors * QCOW2_SECTOR - (offset & (QCOW2_SECTOR - 1));
 }
 
+/* ---- what is found broken in use (qcow2-corrupt.c) ------------------------------- */
+
+/* A table that points nowhere: tell it (ABI_PROP_MESSAGE by env->emit, through
+ * the room bytes at scratch, which lie in the table of answers), the first time
+ * only. An image opened for writing is marked as corrupt and can no longer be
+ * used. Returns FMT_E_CORRUPT_CLUSTER, what the reader or writer gets. */
+int qcow2_corrupt(struct fmt_image *im, void *scratch, uint32_t room, int code, uint64_t a0,
+                  uint64_t a1, uint64_t a2);
+
 /* ---- extensions, snapshots, bitmaps ------------------------------------------------ */
 
-/* Read the extensions between header_length and end into st. */
-int qcow2_extensions_read(struct fmt_image *im, uint64_t end);
+/* Read the extensions between header_length and end into st, through r.
+ * names_only: keep them, decode and judge none. */
+int qcow2_extensions_read(struct fmt_image *im, struct qcow2_reader *r, uint64_t end,
+                          bool names_only);
+void qcow2_extensions_free(struct fmt_image *im);
+/* Fail with the names of the unknown incompatible features. */
+int qcow2_fail_features(struct fmt_image *im, uint64_t unknown);
 /* NULL if there is none of that type. */
 const struct qcow2_extension *qcow2_extension_find(const struct qcow2_state *st, uint32_t type);
 
@@ -277,18 +301,19 @@ struct qcow2_snapshot {
     struct qcow2_text id, name;
 };
 
-/* Walks the snapshot table with a small buffer. */
+/* Walks the snapshot table with a small buffer. End it whatever happened. */
 struct qcow2_snapshots {
     struct fmt_image *im;
     uint32_t index;             /* of the next one */
     uint64_t offset;            /* of the next one */
-    uint8_t *buffer;            /* of one entry's variable part */
-    uint64_t room;
+    struct qcow2_reader reader;
 };
 void qcow2_snapshots_begin(struct fmt_image *im, struct qcow2_snapshots *it);
-/* *ret_more false at the end. */
+/* *ret_more false at the end: *ret is undefined then. Fails with QCOW2_E_SNAPSHOT_*. */
 int qcow2_snapshots_next(struct qcow2_snapshots *it, struct qcow2_snapshot *ret, bool *ret_more);
 void qcow2_snapshots_end(struct qcow2_snapshots *it);
+/* Read the table once, to see that it can be. */
+int qcow2_snapshots_validate(struct fmt_image *im);
 
 /* One bitmap directory entry. name points into the reader's buffer. */
 struct qcow2_bitmap {
@@ -303,17 +328,29 @@ struct qcow2_bitmap {
     struct qcow2_text name;
 };
 
+/* Walks the bitmap directory; each entry is judged. End it whatever happened. */
 struct qcow2_bitmap_walk {
     struct fmt_image *im;
-    uint32_t index;
+    uint32_t index;             /* of the next one */
     uint64_t offset, end;
-    uint8_t *buffer;
+    struct qcow2_reader reader;
 };
 void qcow2_bitmaps_begin(struct fmt_image *im, struct qcow2_bitmap_walk *it);
 int qcow2_bitmaps_next(struct qcow2_bitmap_walk *it, struct qcow2_bitmap *ret, bool *ret_more);
 void qcow2_bitmaps_end(struct qcow2_bitmap_walk *it);
+/* The directory and the tables of all bitmaps that are not in use, as qemu-img
+ * looks at them when it opens an image. */
+int qcow2_bitmaps_validate(struct fmt_image *im);
 
 /* ---- driver functions, by file --------------------------------------------------- */
+
+/* Free im->state and what hangs on it. */
+void qcow2_free(struct fmt_image *im);
+/* The names ABI_INFO_NAMES is about. */
+void qcow2_put_names(const struct qcow2_state *st, struct props_writer *props);
+/* The LUKS header of an encrypted image, judged; and the member "encrypt" of info. */
+int qcow2_crypto_validate(struct fmt_image *im);
+int qcow2_crypto_info(struct fmt_image *im, struct props_writer *props);
 
 uint32_t qcow2_probe(const uint8_t *head, uint32_t length);
 int qcow2_open(struct fmt_image *im, struct abi_facts *facts, struct props_writer *props);

@@ -9,6 +9,8 @@
 
 static const WordsTable *const tables[] = {
     &words_general,
+    &words_luks,
+    &words_qcow2,
 };
 
 /* The last row of code that is not newer than the profile; NULL if there is none. */
@@ -78,12 +80,22 @@ static gboolean expand(GString *out, const char *name, gsize length, const guint
         guint index = (guint)(*name - '0');
         guint64 value = index < n_args ? args[index] : 0;
 
-        if (length == 2 && name[1] != 'x') {
+        switch (length == 2 ? name[1] : 'u') {
+        case 'u':
+            g_string_append_printf(out, "%" G_GUINT64_FORMAT, value);
+            return TRUE;
+        case 'd':
+            g_string_append_printf(out, "%" G_GINT64_FORMAT, (gint64)value);
+            return TRUE;
+        case 'x':
+            g_string_append_printf(out, "%" G_GINT64_MODIFIER "x", value);
+            return TRUE;
+        case '#':
+            g_string_append_printf(out, "%#" G_GINT64_MODIFIER "x", value);
+            return TRUE;
+        default:
             return FALSE;
         }
-        g_string_append_printf(out, length == 2 ? "%" G_GINT64_MODIFIER "x" : "%" G_GUINT64_FORMAT,
-                               value);
-        return TRUE;
     }
     return FALSE;
 }

@@ -17,7 +17,7 @@
 typedef struct {
     gint code;          /* enum fmt_status */
     guint since;        /* major * 100 + minor, 0: always */
-    const char *words;  /* {0}..{5}, {0x}..{5x}, {s}, {errno}; "{{" is a brace */
+    const char *words;  /* {0}..{5}, {0d}, {0x}, {0#} .. {5#}, {s}, {errno}; "{{" is a brace */
     gint error;         /* errno qemu's function returns with it; 0: EINVAL */
 } WordsRow;
 
@@ -30,6 +30,8 @@ typedef struct {
 #define WORDS_TABLE(name, array) const WordsTable name = { array, G_N_ELEMENTS(array) }
 
 extern const WordsTable words_general;
+extern const WordsTable words_luks;
+extern const WordsTable words_qcow2;
 
 /* Words of a result whose status is negative. Never NULL; a code without a row
  * gives a sentence with the number. Free with g_free. */

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What can be wrong with a LUKS header, as numbers (-3000 .. -3999); the words
+ * stand in src/image/words-luks.c. {n} are the values of a status, {s} its text.
+ */
+#ifndef INSTAR_LUKS_STATUS_H
+#define INSTAR_LUKS_STATUS_H
+
+#include "abi/status.h"
+
+enum luks_status {
+    LUKS_E_READ = -3001,            /* {errno} */
+    LUKS_E_OUTSIDE = -3002,         /* the recorded length is shorter than a header */
+    LUKS_E_MAGIC = -3003,
+    LUKS_E_VERSION = -3004,         /* {0} version */
+    LUKS_E_CIPHER_NAME = -3005,     /* not terminated */
+    LUKS_E_CIPHER_MODE = -3006,     /* not terminated */
+    LUKS_E_HASH_SPEC = -3007,       /* not terminated */
+    LUKS_E_PAYLOAD = -3008,
+    LUKS_E_ITERATIONS = -3009,
+    LUKS_E_SLOT_STRIPES = -3010,    /* {0} slot, {1} stripes as a signed number, {2} wanted */
+    LUKS_E_SLOT_STATE = -3011,      /* {0} slot */
+    LUKS_E_SLOT_ITERATIONS = -3012, /* {0} slot */
+    LUKS_E_SLOT_HEADER = -3013,     /* {0} slot */
+    LUKS_E_SLOT_PAYLOAD = -3014,    /* {0} slot */
+    LUKS_E_SLOT_OVERLAP = -3015,    /* {0} and {1} slots */
+    LUKS_E_MODE_FORMAT = -3016,     /* {s} */
+    LUKS_E_MODE = -3017,            /* {s} */
+    LUKS_E_CIPHER = -3018,          /* {s} name, {0} bytes of the key */
+    LUKS_E_HASH = -3019,            /* {s} */
+    LUKS_E_IVGEN = -3020,           /* {s} */
+    LUKS_E_IVGEN_HASH = -3021,
+    LUKS_E_ESSIV_SIZE = -3022,      /* {s} family, {0} bytes of the hash */
+    LUKS_E_ESSIV_CIPHER = -3023,    /* {s} cipher */
+};
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* spec "Snapshots": the table, entry by entry. */
+#include "format/qcow2.h"
+
+/* Longer tables than one step are read in pieces of this size. */
+#define STEP_LARGE (64u << 10)
+
+void qcow2_snapshots_begin(struct fmt_image *im, struct qcow2_snapshots *it)
+{
+    const struct qcow2_state *st = im->state;
+
+    *it = (struct qcow2_snapshots){ .im = im, .offset = st->header.snapshots_offset };
+    qcow2_reader_init(&it->reader, im, 0);
+}
+
+void qcow2_snapshots_end(struct qcow2_snapshots *it)
+{
+    qcow2_reader_free(&it->reader);
+}
+
+/* limit: what lies beyond cannot be read by qemu-img. */
+static int read_part(struct qcow2_snapshots *it, uint64_t offset, uint64_t length,
+                     const uint8_t **ret)
+{
+    if (!range_fits(offset, length, QCOW2_MAX_FILE)) {
+        it->im->env->result->io_errno = QCOW2_EIO;
+        return fmt_fail(it->im->env, QCOW2_E_SNAPSHOT_READ);
+    }
+    int status = qcow2_reader_get(&it->reader, offset, length, ret);
+    return status == FMT_E_IO ? fmt_fail(it->im->env, QCOW2_E_SNAPSHOT_READ) : status;
+}
+
+static uint64_t field(const uint8_t *extra, uint32_t length, uint32_t at, uint64_t otherwise)
+{
+    return length >= at + 8 ? be64_load(extra + at) : otherwise;
+}
+
+int qcow2_snapshots_next(struct qcow2_snapshots *it, struct qcow2_snapshot *ret, bool *ret_more)
+{
+    const struct qcow2_state *st = it->im->state;
+    struct fmt_env *env = it->im->env;
+    const uint8_t *p;
+
+    *ret_more = it->index < st->header.n_snapshots;
+    if (!*ret_more) {
+        return FMT_OK;
+    }
+    it->offset = align_up(it->offset, 8);
+    int status = read_part(it, it->offset, QCOW2_SNAPSHOT_HEAD, &p);
+    if (status) {
+        return status;
+    }
+    uint32_t id_length = be16_load(p + 12);
+    uint32_t name_length = be16_load(p + 14);
+    struct qcow2_snapshot s = {
+        .offset = it->offset,
+        .l1_offset = be64_load(p),
+        .l1_size = be32_load(p + 8),
+        .date_sec = be32_load(p + 16),
+        .date_nsec = be32_load(p + 20),
+        .vm_clock_nsec = be64_load(p + 24),
+        .vm_state_size = be32_load(p + 32),
+        .extra_length = be32_load(p + 36),
+    };
+    if (s.extra_length > QCOW2_MAX_SNAPSHOT_EXTRA) {
+        return fmt_fail1(env, QCOW2_E_SNAPSHOT_EXTRA, it->index);
+    }
+    uint64_t length = QCOW2_SNAPSHOT_HEAD + s.extra_length + id_length + name_length;
+    status = read_part(it, it->offset, length, &p);
+    if (status) {
+        return status;
+    }
+    const uint8_t *extra = p + QCOW2_SNAPSHOT_HEAD;
+    s.vm_state_size = field(extra, s.extra_length, 0, s.vm_state_size);
+    s.disk_size = field(extra, s.extra_length, 8, st->header.size);
+    s.icount = field(extra, s.extra_length, 16, UINT64_MAX);
+    s.id = (struct qcow2_text){ extra + s.extra_length, id_length };
+    s.name = (struct qcow2_text){ s.id.data + id_length, name_length };
+    s.length = align_up(length, 8);
+    if (it->offset + length - st->header.snapshots_offset > QCOW2_MAX_SNAPSHOT_TABLE) {
+        return fmt_fail1(env, QCOW2_E_SNAPSHOT_TABLE_LARGE, st->header.n_snapshots - it->index);
+    }
+    it->offset += length;
+    it->index++;
+    it->reader.step = STEP_LARGE;
+    *ret = s;
+    return FMT_OK;
+}
+
+int qcow2_snapshots_validate(struct fmt_image *im)
+{
+    struct qcow2_snapshots it;
+    struct qcow2_snapshot s;
+    bool more = true;
+    int status = FMT_OK;
+
+    qcow2_snapshots_begin(im, &it);
+    while (more && !status) {
+        status = qcow2_snapshots_next(&it, &s, &more);
+    }
+    qcow2_snapshots_end(&it);
+    return status;
+}
+
+static bool text_is(struct qcow2_text t, const uint8_t *name, uint32_t length)
+{
+    uint32_t n = 0;
+    while (n < t.length && t.data[n]) {
+        n++;
+    }
+    return n == length && !__builtin_memcmp(t.data, name, length);
+}
+
+/* What is looked for; absent parts have no data. */
+struct wanted {
+    const uint8_t *id, *name;
+    uint32_t id_length, name_length;
+};
+
+static bool matches(const struct qcow2_snapshot *s, const struct wanted *w)
+{
+    return (!w->id || text_is(s->id, w->id, w->id_length)) &&
+           (!w->name || text_is(s->name, w->name, w->name_length));
+}
+
+/* The first snapshot that fits; FMT_E_NO_SNAPSHOT is returned but not recorded. */
+static int find(struct fmt_image *im, const struct wanted *w, struct qcow2_snapshot *ret)
+{
+    struct qcow2_snapshots it;
+    bool more = true, found = false;
+    int status = FMT_OK;
+
+    qcow2_snapshots_begin(im, &it);
+    while (more && !found && !status) {
+        status = qcow2_snapshots_next(&it, ret, &more);
+        found = !status && more && matches(ret, w);
+    }
+    qcow2_snapshots_end(&it);
+    return status ? status : found ? FMT_OK : FMT_E_NO_SNAPSHOT;
+}
+
+static int find_how(struct fmt_image *im, uint32_t how, const uint8_t *text, uint32_t length,
+                    struct qcow2_snapshot *ret)
+{
+    const struct wanted by_id = { .id = text, .id_length = length };
+    const struct wanted by_name = { .name = text, .name_length = length };
+    struct wanted both = by_id;
+    int status;
+
+    switch (how) {
+    case ABI_SELECT_ID:
+        return find(im, &by_id, ret);
+    case ABI_SELECT_NAME:
+        return find(im, &by_name, ret);
+    case ABI_SELECT_ID_OR_NAME:
+        status = find(im, &by_id, ret);
+        return status == FMT_E_NO_SNAPSHOT ? find(im, &by_name, ret) : status;
+    case ABI_SELECT_ID_AND_NAME:
+        both.id_length = 0;
+        while (both.id_length < length && text[both.id_length]) {
+            both.id_length++;
+        }
+        if (both.id_length == length) {
+            return FMT_E_BAD_JOB;
+        }
+        both.name = text + both.id_length + 1;
+        both.name_length = length - both.id_length - 1;
+        return find(im, &both, ret);
+    default:
+        return FMT_E_BAD_JOB;
+    }
+}
+
+int qcow2_select(struct fmt_image *im, uint32_t how, const uint8_t *name, uint32_t length)
+{
+    struct qcow2_state *st = im->state;
+    struct fmt_env *env = im->env;
+    struct qcow2_snapshot s;
+
+    if (how == ABI_SELECT_ACTIVE) {
+        st->view = st->active;
+        return FMT_OK;
+    }
+    int status = find_how(im, how, name, length, &s);
+    if (status) {
+        return fmt_fail(env, status);
+    }
+    if (s.l1_size > QCOW2_MAX_L1_BYTES / 8) {
+        return fmt_fail(env, QCOW2_E_SNAPSHOT_L1_LARGE);
+    }
+    if (!is_aligned(s.l1_offset, st->cluster_size) ||
+        !range_fits(s.l1_offset, s.l1_size * 8ull, INT64_MAX)) {
+        return fmt_fail(env, QCOW2_E_SNAPSHOT_L1_OFFSET);
+    }
+    if (!range_fits(s.l1_offset, s.l1_size * 8ull, QCOW2_MAX_FILE)) {
+        return fmt_fail(env, QCOW2_E_SNAPSHOT_L1_READ);
+    }
+    /* The size stays that of the disk: qemu-img shows a snapshot at the present size. */
+    st->view.l1_offset = s.l1_offset;
+    st->view.l1_size = s.l1_size;
+    return FMT_OK;
+}

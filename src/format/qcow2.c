@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "format/qcow2.h"
+
+const struct fmt_driver qcow2_driver = {
+    .name = "qcow2",
+    .format = ABI_FORMAT_QCOW2,
+    .probe = qcow2_probe,
+    .open = qcow2_open,
+    .attach = qcow2_attach,
+    .info = qcow2_info,
+    .extents = qcow2_extents,
+    .select = qcow2_select,
+};

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <errno.h>
+
+#include "format/qcow2-status.h"
+#include "image/words.h"
+
+/* What is told when a table is found broken in use: without and with the image being marked. */
+#define BROKEN(code, words) \
+    { code, 0, "qcow2: Image is corrupt: " words \
+               "; further non-fatal corruption events will be suppressed", EIO }, \
+    { code - QCOW2_X_MARKING, 0, "qcow2: Marking image as corrupt: " words \
+                                 "; further corruption events will be suppressed", EIO }
+
+#define STALE_HINT "\nSome clusters may be leaked, run 'qemu-img check -r' on the image file to fix."
+
+static const WordsRow qcow2_rows[] = {
+    /* header */
+    { QCOW2_E_HEADER_READ, 0, "Could not read qcow2 header: {errno}", EIO },
+    { QCOW2_E_MAGIC, 0, "Image is not in qcow2 format", EINVAL },
+    { QCOW2_E_VERSION, 0, "Unsupported qcow2 version {0}", ENOTSUP },
+    { QCOW2_E_CLUSTER_BITS, 0, "Unsupported cluster size: 2^{0}", EINVAL },
+    { QCOW2_E_HEADER_SHORT, 0, "qcow2 header too short", EINVAL },
+    { QCOW2_E_HEADER_LONG, 0, "qcow2 header exceeds cluster size", EINVAL },
+    { QCOW2_E_BACKING_OFFSET, 0, "Invalid backing file offset", EINVAL },
+    { QCOW2_E_COMPRESSION_TYPE, 0, "qcow2: unknown compression type: {0}", ENOTSUP },
+    { QCOW2_E_COMPRESSION_BIT_SET, 0,
+      "qcow2: Compression type incompatible feature bit must not be set", EINVAL },
+    { QCOW2_E_COMPRESSION_BIT_CLEAR, 0,
+      "qcow2: Compression type incompatible feature bit must be set", EINVAL },
+    { QCOW2_E_FEATURES, 0, "Unsupported qcow2 feature(s): {s}", ENOTSUP },
+    { QCOW2_E_CORRUPT_WRITE, 0, "qcow2: Image is corrupt; cannot be opened read/write", EACCES },
+    { QCOW2_E_SUBCLUSTER_SIZE, 0, "Unsupported subcluster size: {0}", EINVAL },
+    { QCOW2_E_REFCOUNT_ORDER, 0,
+      "Reference count entry width too large; may not exceed 64 bits", EINVAL },
+    { QCOW2_E_REFTABLE_LARGE, 0, "Reference count table too large", EFBIG },
+    { QCOW2_E_REFTABLE_NONE, 0, "Image does not contain a reference count table", EINVAL },
+    { QCOW2_E_REFTABLE_OFFSET, 0, "Reference count table offset invalid", EINVAL },
+    { QCOW2_E_SNAPSHOTS_LARGE, 0, "Snapshot table too large", EFBIG },
+    { QCOW2_E_SNAPSHOTS_OFFSET, 0, "Snapshot table offset invalid", EINVAL },
+    { QCOW2_E_L1_LARGE, 0, "Active L1 table too large", EFBIG },
+    { QCOW2_E_L1_OFFSET, 0, "Active L1 table offset invalid", EINVAL },
+    { QCOW2_E_SIZE_LARGE, 0, "Image is too big", EFBIG },
+    { QCOW2_E_L1_SMALL, 0, "L1 table is too small", EINVAL },
+    { QCOW2_E_L1_READ, 0, "Could not read L1 table: {errno}", EIO },
+    { QCOW2_E_CRYPT_METHOD, 0, "Unsupported encryption method {0d}", EINVAL },
+    { QCOW2_E_REFTABLE_READ, 0, "Could not initialize refcount handling: {errno}", EIO },
+    { QCOW2_E_SIZE_SECTORS, 0, "Could not refresh total sector count: {errno}", EFBIG },
+    { QCOW2_E_REFBLOCK_UNALIGNED, 0, "{errno}", EIO },
+
+    BROKEN(QCOW2_X_L2_UNALIGNED, "L2 table offset {0#} unaligned (L1 index: {1#})"),
+    BROKEN(QCOW2_X_CLUSTER_UNALIGNED,
+           "Cluster allocation offset {0#} unaligned (L2 offset: {1#}, L2 index: {2#})"),
+    BROKEN(QCOW2_X_ZERO_V2,
+           "Zero cluster entry found in pre-v3 image (L2 offset: {0#}, L2 index: {1#})"),
+    BROKEN(QCOW2_X_INVALID_ENTRY,
+           "Invalid cluster entry found  (L2 offset: {0#}, L2 index: {1#})"),
+    BROKEN(QCOW2_X_DATA_FILE_OFFSET,
+           "External data file host cluster offset {0#} does not match guest cluster offset: "
+           "{1#}, L2 index: {2#})"),
+    BROKEN(QCOW2_X_DATA_FILE_COMPRESSED,
+           "Compressed cluster entry found in image with external data file (L2 offset: {0#}, "
+           "L2 index: {1#})"),
+
+    /* header extensions */
+    { QCOW2_E_EXT_LARGE, 0, "Header extension too large", EINVAL },
+    { QCOW2_E_EXT_READ, 0, "Could not read qcow2 header extensions: {errno}", EIO },
+    { QCOW2_E_EXT_BACKING_FORMAT, 0,
+      "ERROR: ext_backing_format: len={0} too large (>=16)", EINVAL },
+    { QCOW2_E_EXT_CRYPTO_METHOD, 0,
+      "CRYPTO header extension only expected with LUKS encryption method", EINVAL },
+    { QCOW2_E_EXT_CRYPTO_LENGTH, 0,
+      "CRYPTO header extension size {0}, but expected size 16", EINVAL },
+    { QCOW2_E_EXT_CRYPTO_OFFSET, 0,
+      "Encryption header offset '{0}' is not a multiple of cluster size '{1}'", EINVAL },
+    { QCOW2_E_EXT_CRYPTO_MISSING, 0, "Missing CRYPTO header for crypt method {0}", EINVAL },
+    { QCOW2_E_EXT_BITMAPS_LENGTH, 0, "bitmaps_ext: Invalid extension length", EINVAL },
+    { QCOW2_E_EXT_BITMAPS_RESERVED, 0, "bitmaps_ext: Reserved field is not zero", EINVAL },
+    { QCOW2_E_EXT_BITMAPS_MANY, 0,
+      "bitmaps_ext: Image has {0} bitmaps, exceeding the QEMU supported maximum of 65535",
+      EINVAL },
+    { QCOW2_E_EXT_BITMAPS_NONE, 0, "found bitmaps extension with zero bitmaps", EINVAL },
+    { QCOW2_E_EXT_BITMAPS_OFFSET, 0, "bitmaps_ext: invalid bitmap directory offset", EINVAL },
+    { QCOW2_E_EXT_BITMAPS_SIZE, 0,
+      "bitmaps_ext: bitmap directory size ({0}) exceeds the maximum supported size (67107840)",
+      EINVAL },
+    { QCOW2_W_BITMAPS_STALE, 0,
+      "warning: a program lacking bitmap support modified this file, so all bitmaps are now "
+      "considered inconsistent" STALE_HINT, 0 },
+    { QCOW2_W_BITMAPS_V2, 0,
+      "warning: This qcow2 v2 image contains bitmaps, but they may have been modified by a program "
+      "without persistent bitmap support; so now they must all be considered inconsistent"
+      STALE_HINT, 0 },
+    { QCOW2_E_BACKING_LENGTH, 0, "Backing file name too long", EINVAL },
+    { QCOW2_E_BACKING_READ, 0, "Could not read backing file name: {errno}", EIO },
+
+    /* snapshot table */
+    { QCOW2_E_SNAPSHOT_READ, 0, "Failed to read snapshot table: {errno}", EIO },
+    { QCOW2_E_SNAPSHOT_EXTRA, 0,
+      "Too much extra metadata in snapshot table entry {0}\n"
+      "You can force-remove this extra metadata with qemu-img check -r all", EFBIG },
+    { QCOW2_E_SNAPSHOT_TABLE_LARGE, 0,
+      "Snapshot table is too big\nYou can force-remove all {0} overhanging snapshots with "
+      "qemu-img check -r all", EFBIG },
+    { QCOW2_E_SNAPSHOT_L1_LARGE, 0, "Snapshot L1 table too large", EFBIG },
+    { QCOW2_E_SNAPSHOT_L1_OFFSET, 0, "Snapshot L1 table offset invalid", EINVAL },
+    { QCOW2_E_SNAPSHOT_L1_READ, 0, "Failed to read l1 table for snapshot", EIO },
+
+    /* bitmap directory */
+    { QCOW2_E_BITMAP_DIR_EMPTY, 0, "Requested bitmap directory size is zero", EINVAL },
+    { QCOW2_E_BITMAP_DIR_READ, 0, "Failed to read bitmap directory: {errno}", EIO },
+    { QCOW2_E_BITMAP_DIR_BROKEN, 0, "Broken bitmap directory", EINVAL },
+    { QCOW2_E_BITMAP_EXTRA, 0, "Bitmap extra data is not supported", EINVAL },
+    { QCOW2_E_BITMAP_CONSTRAINTS, 0, "Bitmap '{s}' doesn't satisfy the constraints", EINVAL },
+    { QCOW2_E_BITMAP_MANY, 0, "More bitmaps found than specified in header extension", EINVAL },
+    { QCOW2_E_BITMAP_FEW, 0, "Less bitmaps found than specified in header extension", EINVAL },
+    { QCOW2_E_BITMAP_EXISTS, 0, "Bitmap already exists: {s}", EINVAL },
+    { QCOW2_E_BITMAP_TABLE, 0,
+      "Could not read bitmap_table table from image for bitmap '{s}': {errno}", EINVAL },
+    { QCOW2_E_BITMAP_DATA, 0, "Could not read bitmap '{s}' from image: {errno}", EINVAL },
+};
+WORDS_TABLE(words_qcow2, qcow2_rows);
