@@ -20,6 +20,7 @@ GQuark cli_error_quark(void);
 typedef enum {
     CLI_ERROR_FAILED,   /* a message, status 1 */
     CLI_ERROR_USAGE,    /* the same, followed by "Try 'qemu-img --help' for more information" */
+    CLI_ERROR_SILENT,   /* status 1; all was said already */
     CLI_ERROR_DONE,     /* no failure: stop with status 0 (a help text was printed) */
 } CliError;
 

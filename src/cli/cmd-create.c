@@ -66,7 +66,8 @@ static gboolean take_backing(CreateOptions *options, const char *filename, const
 }
 
 /* The backing file's format was not told: older versions took what they found, newer ones do not. */
-static gboolean backing_without_format(CreateOptions *options, const char *found, GError **error)
+static gboolean backing_without_format(CreateOptions *options, const char *filename,
+                                       const char *found, GError **error)
 {
     if (!profile_has(FACT_BACKING_FORMAT_NEEDED)) {
         if (found != NULL) {
@@ -77,6 +78,13 @@ static gboolean backing_without_format(CreateOptions *options, const char *found
         cli_warning("Deprecated use of unopened backing file without explicit backing format, "
                     "use of this image requires potentially unsafe format probing");
         return TRUE;
+    }
+    if (found != NULL && !profile_has(FACT_DETECTED_FORMAT_LINE)) {
+        /* Those versions forgot the newline. */
+        fprintf(stderr, "%s: %s: Backing file specified without backing format\n"
+                "Detected format of %s.", g_get_prgname(), filename, found);
+        g_set_error_literal(error, CLI_ERROR, CLI_ERROR_SILENT, "");
+        return FALSE;
     }
     if (found != NULL) {
         return refuse(error, "Backing file specified without backing format\n"
@@ -99,7 +107,8 @@ static gboolean look_at_backing(CreateOptions *options, const char *filename, GE
         return refuse(error, "%s\nCould not open backing image.",
                       common_open_reason(reason->message, full));
     }
-    if (format == NULL && !backing_without_format(options, image_format_name(img), error)) {
+    if (format == NULL &&
+        !backing_without_format(options, filename, image_format_name(img), error)) {
         return FALSE;
     }
     if (create_options_get(options, "size") == NULL) {
@@ -129,7 +138,7 @@ static gboolean create(const char *filename, const char *format, const char *siz
     if (create_options_get(options, "backing_file") != NULL) {
         if (opt.backing_unsafe) {
             if (create_options_get(options, "backing_fmt") == NULL &&
-                !backing_without_format(options, NULL, error)) {
+                !backing_without_format(options, filename, NULL, error)) {
                 return FALSE;
             }
         } else if (!look_at_backing(options, filename, error)) {

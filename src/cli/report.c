@@ -64,7 +64,7 @@ int cli_fail(const CliCommand *command, GError *error)
 
     if (g_error_matches(error, CLI_ERROR, CLI_ERROR_DONE)) {
         status = 0;
-    } else {
+    } else if (!g_error_matches(error, CLI_ERROR, CLI_ERROR_SILENT)) {
         report("", error->message);
         if (g_error_matches(error, CLI_ERROR, CLI_ERROR_USAGE)) {
             cli_try_help(command);
