@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 
+#include "cell/cell.h"
 #include "cli/cli.h"
 #include "cli/help.h"
 #include "cli/trace.h"
@@ -39,6 +40,9 @@ static gboolean take(int found, const char *culprit, int *ret_status)
         return FALSE;
     case 'T':
         trace_option(optarg, &error);
+        break;
+    case OPTION_CELL:
+        cell_choose(optarg, &error);
         break;
     default:
         break;

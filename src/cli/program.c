@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cell/cell.h"
 #include "cli/cli.h"
 #include "profile/profile.h"
 
@@ -66,8 +67,12 @@ static int run(int argc, char **argv)
 
 int cli_main(int argc, char **argv)
 {
+    int status;
+
     occupy_standard_descriptors();
     signal(SIGPIPE, SIG_IGN);
     set_program_name(argc > 0 ? argv[0] : "qemu-img");
-    return finish_output(run(argc, argv));
+    status = finish_output(run(argc, argv));
+    cell_print_stats();
+    return status;
 }
