@@ -22,8 +22,8 @@ my %may_include = (
     render  => [@host_low, qw(profile image copy)],
     cli     => [@host_low, qw(profile image copy render)],
 );
-# Tables of a format, made for drivers and host alike.
-my $table_header = qr{^format/[a-z0-9-]*(?:options|messages|tables?)\.h$};
+# Numbers and tables of a format, made for drivers and host alike.
+my $table_header = qr{^format/[a-z0-9-]*(?:options|messages|status|tables?)\.h$};
 my %freestanding = map { $_ => 1 } qw(base abi format guest);
 my %freestanding_header = map { $_ => 1 } qw(
     stdbool.h stddef.h stdint.h stdarg.h stdalign.h stdnoreturn.h limits.h float.h
