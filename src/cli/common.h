@@ -9,7 +9,7 @@
 /* Rows that mean the same everywhere; where is CliOption's target. */
 #define COMMON_FORMAT(where) \
     CLI_OPTION(CLI_STRING, "format", "f", where, "FMT", \
-               "format of the image; by default it is probed", .since = CLI_LONG_NAMES)
+               "format of the image; by default it is probed")
 #define COMMON_IMAGE_OPTS(where) \
     CLI_OPTION(CLI_FLAG, "image-opts", NULL, where, NULL, \
                "the image is named by options, key=value,...")
