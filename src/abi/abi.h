@@ -180,12 +180,21 @@ ABI_AT(abi_result, err_arg, 56);
 ABI_AT(abi_result, arena_peak, 88);
 ABI_AT(abi_result, text, 96);
 
+/* Where a cpu of the process back end faulted, for the error's words. */
+struct abi_fault {
+    uint64_t address;       /* OUT of the instruction */
+    uint32_t signal;        /* OUT 0: no fault */
+    uint32_t reserved;
+};
+_Static_assert(sizeof(struct abi_fault) == 16, "abi_fault");
+
 /* The mailbox of a cpu: one page. Its abi_io array and its two tables lie behind
  * it, see layout.h. */
 struct abi_mailbox {
     struct abi_request request;
     struct abi_job job;
     struct abi_result result;
+    struct abi_fault fault;
 };
 _Static_assert(sizeof(struct abi_mailbox) <= 4096, "abi_mailbox");
 ABI_AT(abi_mailbox, job, 32);

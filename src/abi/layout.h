@@ -30,6 +30,8 @@
 #define ABI_BLOCK_OUT 0x60000u          /* out table */
 #define ABI_BLOCK_STACK 0xb0000u
 #define ABI_STACK_SIZE 0x40000u
+#define ABI_BLOCK_FAULT 0xf4000u        /* stack of the fault handler (process) */
+#define ABI_FAULT_SIZE 0x08000u
 
 /* Arena of the driver cpu: at most 512 MiB. */
 #define ABI_ARENA_START 0x10000000u
@@ -53,6 +55,9 @@ enum abi_boot_flags {
      * thing to do is to unmap everything from ABI_LAYOUT_END up. */
     ABI_BOOT_PROCESS = 1 << 0,
 };
+
+/* Exit status of a process cpu that left an abi_fault. */
+#define ABI_EXIT_FAULT 99
 
 /* What a cpu is told; its address is the first argument of the entry point. */
 struct abi_boot {
@@ -82,7 +87,8 @@ ABI_AT(abi_boot, channel, 64);
 _Static_assert(ABI_BLOCK_IO + sizeof(struct abi_io) * ABI_MAX_IO < ABI_BLOCK_CPU, "io array");
 _Static_assert(ABI_BLOCK_IN + ABI_TABLE_SIZE < ABI_BLOCK_OUT, "in table");
 _Static_assert(ABI_BLOCK_OUT + ABI_TABLE_SIZE < ABI_BLOCK_STACK, "out table");
-_Static_assert(ABI_BLOCK_STACK + ABI_STACK_SIZE < ABI_BLOCK_SIZE, "stack");
+_Static_assert(ABI_BLOCK_STACK + ABI_STACK_SIZE < ABI_BLOCK_FAULT, "stack");
+_Static_assert(ABI_BLOCK_FAULT + ABI_FAULT_SIZE < ABI_BLOCK_SIZE, "fault stack");
 _Static_assert(ABI_BLOCK_START + ABI_MAX_CPUS * ABI_BLOCK_SIZE <= ABI_ARENA_START, "blocks");
 _Static_assert(ABI_ARENA_START + ABI_ARENA_MAX <= ABI_WINDOW_START, "arena");
 _Static_assert(ABI_CODEC_ARENA + ABI_CODEC_ARENA_MAX < ABI_WINDOW_STRIDE, "codec arena");

@@ -20,6 +20,7 @@ const CellBlockPiece cell_block_pieces[] = {
     { ABI_BLOCK_IN, ABI_TABLE_SIZE, TRUE },
     { ABI_BLOCK_OUT, ABI_TABLE_SIZE, TRUE },
     { ABI_BLOCK_STACK, ABI_STACK_SIZE, TRUE },
+    { ABI_BLOCK_FAULT, ABI_FAULT_SIZE, TRUE },
 };
 const guint cell_n_block_pieces = G_N_ELEMENTS(cell_block_pieces);
 

@@ -56,39 +56,55 @@ void cell_use_payload(const guint8 *start, const guint8 *end)
     g_mutex_unlock(&embedded.mutex);
 }
 
-static const Elf64_Shdr *find_section(const CellPayload *p, guint type)
+typedef struct {
+    const Elf64_Sym *symbols;
+    gsize n;
+    const char *names;
+} Symbols;
+
+static Symbols symbols_of(const CellPayload *p)
 {
     const Elf64_Ehdr *elf = (const Elf64_Ehdr *)(gconstpointer)p->elf;
     const Elf64_Shdr *sh = (const Elf64_Shdr *)(gconstpointer)(p->elf + elf->e_shoff);
 
     for (guint i = 0; i < elf->e_shnum; i++) {
-        if (sh[i].sh_type == type) {
-            return &sh[i];
+        if (sh[i].sh_type == SHT_SYMTAB) {
+            return (Symbols){ (const Elf64_Sym *)(gconstpointer)(p->elf + sh[i].sh_offset),
+                              sh[i].sh_size / sizeof(Elf64_Sym),
+                              (const char *)p->elf + sh[sh[i].sh_link].sh_offset };
         }
     }
-    return NULL;
+    return (Symbols){ 0 };
+}
+
+guint64 cell_payload_symbol(const CellPayload *p, const char *name)
+{
+    Symbols t = symbols_of(p);
+
+    for (gsize i = 0; i < t.n; i++) {
+        if (strcmp(t.names + t.symbols[i].st_name, name) == 0) {
+            return t.symbols[i].st_value;
+        }
+    }
+    return 0;
 }
 
 char *cell_payload_function(const CellPayload *p, guint64 address)
 {
-    const Elf64_Shdr *table = find_section(p, SHT_SYMTAB);
+    Symbols t = symbols_of(p);
     const Elf64_Sym *best = NULL;
 
-    if (!table || address < p->text.address || address - p->text.address >= p->text.size) {
+    if (address < p->text.address || address - p->text.address >= p->text.size) {
         return NULL;
     }
-    const Elf64_Ehdr *elf = (const Elf64_Ehdr *)(gconstpointer)p->elf;
-    const Elf64_Shdr *sh = (const Elf64_Shdr *)(gconstpointer)(p->elf + elf->e_shoff);
-    const char *names = (const char *)p->elf + sh[table->sh_link].sh_offset;
-    const Elf64_Sym *symbols = (const Elf64_Sym *)(gconstpointer)(p->elf + table->sh_offset);
-    for (guint i = 0; i < table->sh_size / sizeof *symbols; i++) {
-        const Elf64_Sym *s = &symbols[i];
+    for (gsize i = 0; i < t.n; i++) {
+        const Elf64_Sym *s = &t.symbols[i];
         if (ELF64_ST_TYPE(s->st_info) == STT_FUNC && s->st_value <= address &&
             (!best || s->st_value > best->st_value)) {
             best = s;
         }
     }
-    return best ? g_strdup_printf("%s+0x%" G_GINT64_MODIFIER "x", names + best->st_name,
+    return best ? g_strdup_printf("%s+0x%" G_GINT64_MODIFIER "x", t.names + best->st_name,
                                   address - best->st_value)
                 : NULL;
 }

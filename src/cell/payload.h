@@ -31,4 +31,7 @@ void cell_use_payload(const guint8 *start, const guint8 *end);
 /* "function+0x12" for an address in the text, else NULL. Free with g_free. */
 char *cell_payload_function(const CellPayload *payload, guint64 address);
 
+/* Address of a function by its name, 0: none. */
+guint64 cell_payload_symbol(const CellPayload *payload, const char *name);
+
 #endif
