@@ -207,6 +207,7 @@ static int job_extents(struct dispatcher *d, const struct abi_job *job, struct a
 static int job_write(struct dispatcher *d, const struct abi_job *job, struct abi_result *result)
 {
     uint32_t count = 0, taken = 0;
+    uint64_t max = job->arg[1] && job->arg[1] < ABI_MAX_EXTENTS ? job->arg[1] : ABI_MAX_EXTENTS;
 
     if (job->arg[0] > ABI_MAX_EXTENTS ||
         job->in_length != job->arg[0] * sizeof(struct abi_extent)) {
@@ -220,7 +221,7 @@ static int job_write(struct dispatcher *d, const struct abi_job *job, struct abi
     }
     int r = d->image.driver->write(&d->image, (const struct abi_extent *)(const void *)d->in,
                                    (uint32_t)job->arg[0], (struct abi_extent *)(void *)d->out,
-                                   ABI_MAX_EXTENTS, &count, &taken);
+                                   (uint32_t)max, &count, &taken);
     if (r == FMT_OK) {
         result->ret[0] = count;
         result->ret[1] = taken;

@@ -360,7 +360,7 @@ ABI_AT(abi_extent, codec, 40);
 #define ABI_MAX_EXTENTS (ABI_TABLE_SIZE / sizeof(struct abi_extent))
 
 /*
- * Writing. in: abi_extent[arg0], of kinds
+ * Writing. in: abi_extent[arg0]; arg1: most steps wanted, 0: as many as fit. Of kinds
  *   LINK     first: ranges whose data the host has written since (as answered)
  *   ABORT    ranges whose write failed
  *   DATA     a guest range the host wants to write plainly

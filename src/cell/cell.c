@@ -95,6 +95,12 @@ int cell_attach(Cell *cell, IoFile *file, CellRights rights, guint64 max_size, G
     return (int)cell->n_handles++;
 }
 
+void cell_set_bound(Cell *cell, guint handle, guint64 max_size)
+{
+    g_return_if_fail(handle < cell->n_handles);
+    cell->handles[handle].max_size = max_size;
+}
+
 /* The cpu, started if this is its first use; NULL: cannot be. */
 static CellCpu *get_cpu(Cell *cell, guint n, GError **error)
 {

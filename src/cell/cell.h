@@ -63,6 +63,10 @@ CellKind cell_kind(const Cell *cell);
  * first file), or -1 when ABI_MAX_HANDLES are used. */
 int cell_attach(Cell *cell, IoFile *file, CellRights rights, guint64 max_size, GError **error);
 
+/* Change how far the cell may make the file of a handle grow, once the size of the image is
+ * known. Only while no call is running. */
+void cell_set_bound(Cell *cell, guint handle, guint64 max_size);
+
 /* Called on each ABI_REQ_PROGRESS; return FALSE to ask for cancellation. */
 typedef gboolean (*CellProgress)(guint64 done, guint64 total, gpointer user_data);
 

@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Numbers and sizes as qemu-img reads them. */
+/* Sizes on the command line. */
 #ifndef INSTAR_CLI_SIZE_H
 #define INSTAR_CLI_SIZE_H
 
-#include <glib.h>
+#include "image/size.h"
 
-typedef enum { SIZE_OK, SIZE_INVALID, SIZE_TOO_LARGE } SizeVerdict;
-
-/* "512", "0x200", "1.5G", "64k": bytes below 2^64. Suffixes b k M G T P E in either case; a
- * fraction needs a suffix above b. Warns on stderr about a suffix on a hexadecimal number. */
-SizeVerdict size_parse(const char *text, guint64 *ret_bytes);
-/* A whole number in C's notation, no suffix; a minus sign wraps around as strtoull's does. */
-SizeVerdict size_parse_number(const char *text, guint64 *ret_number);
-
-/* The same for an argument of the command line: what is "image size" or so, min and max are both
+/* size_parse() for an argument of the command line: what is "image size" or so, min and max are both
  * included. The message is qemu-img's. */
 gboolean size_argument(const char *what, const char *text, gint64 min, gint64 max,
                        gint64 *ret_bytes, GError **error);

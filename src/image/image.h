@@ -33,7 +33,11 @@ typedef enum {
     IMAGE_ERROR_IO,
     IMAGE_ERROR_GATE,       /* a file an image names may not be opened */
     IMAGE_ERROR_CANCELED,
+    IMAGE_ERROR_TOO_BIG,    /* of image_create: EFBIG, which "create" says in other words */
 } ImageError;
+
+/* "PROGRAM: warning: WORDS" on stderr, for what qemu warns of while it goes on. */
+void image_warn(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
 /* ---- naming (image/spec*.c) ------------------------------------------------ */
 
@@ -61,6 +65,8 @@ typedef enum {
     IMAGE_RESIZE = 1 << 6,          /* needs the right to change the size */
     IMAGE_INACTIVE = 1 << 7,
     IMAGE_NO_LOCK = 1 << 8,
+    IMAGE_STEADY = 1 << 9,          /* nobody else may write while it is open (convert's sources) */
+    IMAGE_BARE_ERROR = 1 << 10,     /* errors without "Could not open 'NAME': " in front */
 } ImageFlags;
 
 /* "none", "writeback", "unsafe", "directsync", "writethrough" -> io flags. FALSE for another word. */
@@ -82,6 +88,7 @@ const char *image_exact_path(const Image *img);     /* of the file node */
 const char *image_format_name(const Image *img);    /* "qcow2" */
 guint32 image_format(const Image *img);             /* enum abi_format */
 guint64 image_size(const Image *img);               /* virtual size, bytes; a multiple of 512 as qemu rounds it */
+guint64 image_start(const Image *img);              /* raw: bytes its offset 0 lies behind the file's, to be added by map */
 const struct abi_facts *image_facts(const Image *img);
 const char *image_backing_name(const Image *img);   /* as recorded, NULL if none */
 const char *image_backing_full(const Image *img);   /* resolved against the image's folder, NULL if none */
@@ -105,6 +112,10 @@ gboolean image_read(Image *img, guint64 offset, void *buf, gsize length, GError 
  * is the caller's. */
 gboolean image_read_extent(Image *img, const struct abi_extent *e, void *buf, guint worker,
                            GError **error);
+/* The same for n extents that follow each other, into one buffer; coded ones are decoded many a
+ * doorbell. */
+gboolean image_read_extents(Image *img, const struct abi_extent *e, guint n, void *buf,
+                            guint worker, GError **error);
 /* Choose a snapshot to read (-l): "snapshot.id=..,snapshot.name=.." or one word. */
 gboolean image_select_snapshot(Image *img, const char *words, GError **error);
 

@@ -97,6 +97,8 @@ gboolean io_create(const char *path, guint64 size, const IoCreate *how, IoFlags 
     if (ret_warning != NULL) {
         *ret_warning = NULL;
     }
-    return io_is_device(path) ? create_on_device(path, size, how, flags, error)
-                              : create_file(path, size, how, flags, ret_warning, error);
+    if ((flags & IO_ONLY_DEVICE) || (!(flags & IO_ONLY_FILE) && io_is_device(path))) {
+        return create_on_device(path, size, how, flags, error);
+    }
+    return create_file(path, size, how, flags, ret_warning, error);
 }

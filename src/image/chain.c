@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The backing chain: each layer is opened as the one above recorded it. */
+#include "config.h"
+
+#include <string.h>
+
+#include "image/image-private.h"
+
+/* Options for the layer below img: from its record, with what the user overrode. *ret_format
+ * is borrowed. NULL and an error if the name makes no sense. */
+static ImageOptions *backing_options(Image *img, const char **ret_format, GError **error)
+{
+    const char *name = img->backing_full;
+    ImageOptions *options;
+
+    *ret_format = NULL;
+    if (img->backing_options != NULL && options_has_prefix(img->backing_options, "file")) {
+        return options_copy(img->backing_options);
+    }
+    if (!gate_allows(img, GATE_BACKING, name, error)) {
+        return NULL;
+    }
+    if (g_str_has_prefix(name, "json:")) {
+        options = options_from_json(name + strlen("json:"), error);
+    } else {
+        const char *driver;
+        char *path;
+
+        if (!name_parse(name, &driver, &path, error)) {
+            return NULL;
+        }
+        options = options_new();
+        options_set_string(options, "file.filename", path);
+        if (driver != NULL) {
+            options_set_string(options, "file.driver", driver);
+        }
+        g_free(path);
+    }
+    for (guint i = 0; options != NULL && img->backing_options != NULL &&
+                      i < options_count(img->backing_options); i++) {
+        options_set(options, options_nth(img->backing_options, i));
+    }
+    /* The user's word counts more than the image's. */
+    if (img->backing_options == NULL || options_get(img->backing_options, "driver") == NULL) {
+        *ret_format = img->backing_format;
+    }
+    return options;
+}
+
+/* One layer below img, which has one. */
+static Image *open_below(Image *img, GError **error)
+{
+    const ImageFlags kept = IMAGE_NO_IO | IMAGE_FORCE_SHARE | IMAGE_NO_LOCK | IMAGE_STEADY;
+    g_autoptr(ImageOptions) options = NULL;
+    g_autoptr(Image) below = NULL;
+    const char *format;
+
+    options = backing_options(img, &format, error);
+    if (options == NULL) {
+        return NULL;
+    }
+    below = image_new(img->flags & kept, img->node.io & ~IO_NO_LOCK);
+    below->depth = img->depth + 1;
+    below->above = img;
+    below->node.force_share = img->node.force_share;
+    if (format != NULL && driver_kind(format) == DRIVER_PROTOCOL &&
+        options_get(options, "file.filename") != NULL) {
+        ImageOptions *file = options_take_prefix(options, "file");
+
+        options_remove(file, "driver");
+        options_free(options);
+        options = file;
+    }
+    if (!image_open_node(below, options, format, error) ||
+        !gate_no_loop(below, img->backing_full ? img->backing_full : below->path, error)) {
+        return NULL;
+    }
+    return g_steal_pointer(&below);
+}
+
+gboolean image_open_backing(Image *img, GError **error)
+{
+    guint levels = 0;
+
+    /* A loop, not a recursion: the depth is the image's to choose. */
+    for (; img != NULL; img = img->backing, levels++) {
+        if (img->backing != NULL) {
+            continue;
+        }
+        if (img->backing_none ||
+            (img->backing_name == NULL && img->backing_options == NULL)) {
+            break;
+        }
+        img->backing = open_below(img, error);
+        if (img->backing == NULL) {
+            for (guint i = 0; i <= levels; i++) {
+                g_prefix_error(error, "Could not open backing file: ");
+            }
+            return FALSE;
+        }
+    }
+    return TRUE;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Making images: the byte store first, then the format in a cell. What is left
+ * after a failure is what qemu-img leaves: nothing of a format, an empty file of raw.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "abi/props.h"
+#include "image/image-private.h"
+#include "image/words.h"
+
+/* What the byte store and this file want from the options. */
+typedef struct {
+    IoCreate store;
+    char *data_file;
+    gboolean data_file_raw;
+} CreateOptions;
+
+static void create_options_clear(CreateOptions *options)
+{
+    g_free(options->data_file);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CreateOptions, create_options_clear)
+
+/* The errno, kept where the caller words it itself. */
+static gboolean pass_error(GError *failed, GError **error)
+{
+    gboolean too_big = g_error_matches(failed, IO_ERROR, EFBIG);
+
+    g_set_error_literal(error, IMAGE_ERROR, too_big ? IMAGE_ERROR_TOO_BIG : IMAGE_ERROR_IO,
+                        failed->message);
+    g_error_free(failed);
+    return FALSE;
+}
+
+static gboolean take_prealloc(const char *word, IoPrealloc *ret_prealloc, GError **error)
+{
+    static const char *const words[] = { "off", "metadata", "falloc", "full" };
+
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (g_str_equal(words[i], word)) {
+            *ret_prealloc = (IoPrealloc)i;
+            return TRUE;
+        }
+    }
+    g_autofree char *safe = words_printable(word, strlen(word));
+    g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "invalid parameter value: %s", safe);
+    return FALSE;
+}
+
+/* raw: preallocation is the store's business, else the format's. */
+static gboolean take_options(GBytes *bytes, gboolean raw, CreateOptions *options, GError **error)
+{
+    struct props_reader reader = { 0 };
+    struct props_item it;
+    gsize size = 0;
+    int more;
+
+    if (bytes == NULL) {
+        return TRUE;
+    }
+    reader.base = g_bytes_get_data(bytes, &size);
+    reader.size = (guint32)size;
+    while ((more = props_next(&reader, &it)) > 0) {
+        g_autofree char *key = g_strndup(it.key, it.key_length);
+        g_autofree char *text = it.type == ABI_PROP_STRING
+                                    ? g_strndup((const char *)it.value, it.value_length) : NULL;
+
+        if (g_str_equal(key, "nocow")) {
+            options->store.nocow = it.number != 0;
+        } else if (g_str_equal(key, "extent_size_hint")) {
+            options->store.extent_size_hint = it.number;
+            options->store.hint_given = TRUE;
+        } else if (g_str_equal(key, "data_file") && text != NULL) {
+            g_free(options->data_file);
+            options->data_file = g_steal_pointer(&text);
+        } else if (g_str_equal(key, "data_file_raw")) {
+            options->data_file_raw = it.number != 0;
+        } else if (raw && g_str_equal(key, "preallocation") && text != NULL &&
+                   !take_prealloc(text, &options->store.prealloc, error)) {
+            return FALSE;
+        }
+    }
+    if (more < 0) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Malformed options");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* ---- the byte store ------------------------------------------------------------------- */
+
+static IoFlags driver_flags(const char *driver)
+{
+    if (driver == NULL) {
+        return 0;
+    }
+    return g_str_equal(driver, "file") ? IO_ONLY_FILE : IO_ONLY_DEVICE;
+}
+
+static gboolean create_store(const char *path, IoFlags flags, guint64 size, const IoCreate *how,
+                             GError **error)
+{
+    g_autofree char *warning = NULL;
+    GError *failed = NULL;
+    gboolean ok = io_create(path, size, how, flags, &warning, &failed);
+
+    if (warning != NULL) {
+        image_warn("%s", warning);
+    }
+    return ok || pass_error(failed, error);
+}
+
+/* Nothing is left of an image that did not come to be; devices stay. */
+static void remove_store(const char *path)
+{
+    if (g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
+        unlink(path);
+    }
+}
+
+/* ---- formats ------------------------------------------------------------------------------ */
+
+/* Open a just made store for the format and attach it. */
+static gboolean attach_store(Image *img, const char *path, IoFlags flags, guint64 bound,
+                             guint64 *ret_handle, GError **error)
+{
+    const IoLock lock = {
+        IO_PERM_CONSISTENT_READ | IO_PERM_WRITE | IO_PERM_RESIZE,
+        IO_PERM_ALL & ~(img->n_handles == 0 ? IO_PERM_WRITE | IO_PERM_RESIZE : IO_PERM_RESIZE),
+    };
+    g_autoptr(IoFile) file = io_open(path, flags | IO_WRITE, error);
+    int handle;
+
+    if (file == NULL || !io_lock(file, lock, error)) {
+        return FALSE;
+    }
+    handle = image_add_handle(img, file, CELL_READ | CELL_WRITE | CELL_GROW, bound, error);
+    *ret_handle = (guint64)handle;
+    return handle >= 0;
+}
+
+static gboolean write_format(Image *img, guint64 size, GBytes *options, guint64 data_handle,
+                             GError **error)
+{
+    struct abi_create head = { { sizeof head, ABI_JOB_CREATE, ABI_VERSION }, img->format, 0, size };
+    g_autoptr(GByteArray) in = g_byte_array_new();
+    CellCall call = { .op = ABI_JOB_CREATE, .arg = { data_handle } };
+    gsize length = 0;
+    const void *bytes = options != NULL ? g_bytes_get_data(options, &length) : NULL;
+    gint code = 0;
+
+    if (length > ABI_TABLE_SIZE - sizeof head) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "The options are too long");
+        return FALSE;
+    }
+    g_byte_array_append(in, (const guint8 *)&head, sizeof head);
+    g_byte_array_append(in, bytes, (guint)length);
+    call.in = in->data;
+    call.in_length = in->len;
+    if (image_call_cell(img, &call, &code, error)) {
+        return image_close(img, error);
+    }
+    if (call.result.status == FMT_E_UNSUPPORTED) {
+        g_clear_error(error);
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED,
+                    "Format driver '%s' does not support image creation", img->format_name);
+    } else if (code == EFBIG && error != NULL) {
+        (*error)->code = IMAGE_ERROR_TOO_BIG;
+    }
+    return FALSE;
+}
+
+static gboolean create_data_file(Image *img, const CreateOptions *options, IoFlags flags,
+                                 guint64 bound, char **ret_path, guint64 *ret_handle,
+                                 GError **error)
+{
+    const IoCreate empty = IO_CREATE_DEFAULTS;
+    g_autofree char *path = NULL;
+    const char *driver;
+
+    if (!name_parse(options->data_file, &driver, &path, error) ||
+        !create_store(path, flags | driver_flags(driver), 0, &empty, error)) {
+        return FALSE;
+    }
+    *ret_path = g_strdup(path);
+    return attach_store(img, path, flags, bound, ret_handle, error);
+}
+
+static gboolean create_format(const char *path, IoFlags flags, guint32 format, guint64 size,
+                              GBytes *bytes, const CreateOptions *options, GError **error)
+{
+    const CellConfig config = { 0 };
+    guint64 bound = image_growth_bound(0, size), handle = 0;
+    g_autoptr(Image) img = image_new(IMAGE_WRITE, flags);
+    g_autofree char *data_path = NULL;
+    IoCreate store = options->store;
+    gboolean ok;
+
+    store.prealloc = IO_PREALLOC_OFF;
+    if (!create_store(path, flags, 0, &store, error)) {
+        return FALSE;
+    }
+    image_set_format(img, format, format_name(format));
+    img->cell = cell_start(&config, error);
+    ok = img->cell != NULL && attach_store(img, path, flags, bound, &handle, error) &&
+         (options->data_file == NULL ||
+          create_data_file(img, options, flags & ~(IO_ONLY_FILE | IO_ONLY_DEVICE), bound,
+                           &data_path, &handle, error)) &&
+         write_format(img, size, bytes, handle, error);
+    if (!ok) {
+        remove_store(path);
+        if (data_path != NULL) {
+            remove_store(data_path);
+        }
+    }
+    return ok;
+}
+
+gboolean image_create(const char *filename, const char *format, guint64 size, GBytes *options,
+                      IoFlags cache, GError **error)
+{
+    gboolean protocol = driver_kind(format) == DRIVER_PROTOCOL;
+    gboolean raw = protocol || g_str_equal(format, "raw");
+    g_auto(CreateOptions) taken = { .store = IO_CREATE_DEFAULTS };
+    g_autofree char *path = NULL;
+    const char *driver;
+    IoFlags flags;
+
+    if (driver_kind(format) == DRIVER_NONE) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Unknown file format '%s'", format);
+        return FALSE;
+    }
+    if (!name_parse(filename, &driver, &path, error) ||
+        !take_options(options, raw, &taken, error)) {
+        return FALSE;
+    }
+    flags = cache | driver_flags(protocol ? format : driver);
+    if (!raw) {
+        return create_format(path, flags, format_by_name(format), size, options, &taken, error);
+    }
+    if (size > G_MAXINT64 - IMAGE_SECTOR) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_TOO_BIG, "Could not resize file: %s",
+                    g_strerror(EFBIG));
+        return FALSE;
+    }
+    if (!protocol) {
+        size = (size + IMAGE_SECTOR - 1) & ~(guint64)(IMAGE_SECTOR - 1);
+    }
+    return create_store(path, flags, size, &taken.store, error);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared by the files of this room only. */
+#ifndef INSTAR_IMAGE_PRIVATE_H
+#define INSTAR_IMAGE_PRIVATE_H
+
+#include "cell/cell.h"
+#include "abi/status.h"
+#include "image/image.h"
+#include "image/options.h"
+
+#define IMAGE_SECTOR 512u
+
+struct ImageSpec {
+    gatomicrefcount refs;
+    char *name;                 /* as given, for messages */
+    char *format;               /* NULL: probe */
+    ImageOptions *options;
+    char **warnings;            /* to be printed when it is opened */
+};
+
+/* ---- names (name.c) ------------------------------------------------------------- */
+
+/* Does it begin with "something:", before any slash? */
+gboolean name_has_protocol(const char *name);
+/* Split a plain name: *ret_driver is "file", "host_device" or NULL (told by the file itself),
+ * *ret_path is to be freed. FALSE for an unknown protocol. */
+gboolean name_parse(const char *name, const char **ret_driver, char **ret_path, GError **error);
+/* What a name recorded in the image at base means. Free with g_free. */
+char *name_resolve(const char *base, const char *recorded);
+
+/* ---- formats (formats.c) ---------------------------------------------------------- */
+
+typedef enum {
+    DRIVER_NONE,                /* not a driver's name */
+    DRIVER_FORMAT,
+    DRIVER_PROTOCOL,            /* of bytes: file, host_device */
+} DriverKind;
+DriverKind driver_kind(const char *name);
+/* enum abi_format of a format that can be opened, ABI_FORMAT_NONE for others. */
+guint32 format_by_name(const char *name);
+/* qemu's name; "raw" for numbers without a name. */
+const char *format_name(guint32 format);
+
+/* ---- options every node has (node-options.c) --------------------------------------- */
+
+/* How a node is to be opened; children start from their parent's. */
+typedef struct {
+    IoFlags io;                 /* IO_NO_CACHE, IO_NO_FLUSH, IO_SYNC, IO_NO_LOCK */
+    gboolean force_share, read_only, unmap;
+} NodeOptions;
+gboolean node_options_take(ImageOptions *options, NodeOptions *node, gboolean writing,
+                           GError **error);
+/* FALSE and qemu's words if anything is left. what: "Block format" or "Block protocol". */
+gboolean node_options_done(const ImageOptions *options, const char *driver, gboolean protocol,
+                           GError **error);
+
+/* ---- byte stores (store.c) ---------------------------------------------------------- */
+
+/* The node below a format: a file, or a raw window of one. */
+typedef struct {
+    IoFile *file;               /* owned */
+    char *driver;               /* "file", "host_device", "raw" */
+    char *path;                 /* of the innermost file */
+    char *json;                 /* how the node is written in a json: name */
+    gboolean plain;             /* path alone says everything */
+} Store;
+void store_clear(Store *store);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Store, store_clear)
+/* Open from options (taken from). */
+gboolean store_open(ImageOptions *options, const NodeOptions *inherited, gboolean writing,
+                    Store *ret_store, GError **error);
+/* Take offset and size of a raw node over a store: replaces store->file by a window. How they were
+ * given is added to ret_strong, for store_json(). */
+gboolean store_window(Store *store, ImageOptions *options, GString *ret_strong, GError **error);
+/* A format node in a json: name, without "json:". strong: lines of "key": value, each with a
+ * newline (JSON has none inside). Free with g_free. */
+char *store_json(const char *driver, const char *strong, const char *file_json);
+
+/* ---- images ---------------------------------------------------------------------------- */
+
+#define IMAGE_CODECS (ABI_MAX_CPUS - 1)
+/* As worker: whichever codec cpu is free. */
+#define IMAGE_ANY_WORKER G_MAXUINT
+
+/* Clusters decoded for image_read(), kept for the next part of the same one. */
+typedef struct {
+    guint8 *bytes;              /* cluster_size; NULL: unused */
+    guint64 start;              /* guest offset, bytes; G_MAXUINT64: nothing */
+} DecodedCluster;
+#define IMAGE_DECODED 2u
+
+/* Extents the driver answered last, for readers that go on. */
+#define IMAGE_LOOKAHEAD 256u
+typedef struct {
+    struct abi_extent entry[IMAGE_LOOKAHEAD];
+    guint count;
+    guint64 start, end;         /* covered guest range, bytes */
+} KnownExtents;
+
+struct Image {
+    gatomicrefcount refs;
+    char *filename, *path;
+    char *format_name;
+    guint32 format;             /* enum abi_format */
+    guint64 size;               /* bytes */
+    ImageFlags flags;
+    NodeOptions node;
+    guint depth;                /* 0: the top of its chain */
+    const Image *above;         /* in the chain, while it is opened */
+
+    IoFile *handles[ABI_MAX_HANDLES];   /* [0] is the file, as the cell counts them */
+    guint n_handles;
+
+    Cell *cell;                 /* NULL: raw */
+    GMutex driver;              /* cpu 0, and what is known of its answers */
+    GMutex codec[IMAGE_CODECS];
+    struct abi_facts facts;
+
+    char *backing_name, *backing_full, *backing_format, *data_name;
+    ImageOptions *backing_options;      /* overrides of "backing.*"; NULL: none */
+    gboolean backing_none;              /* "backing": null */
+    Image *backing;
+
+    KnownExtents *known;        /* guarded by driver */
+    GMutex decoded_mutex;
+    DecodedCluster decoded[IMAGE_DECODED];
+    guint decoded_next;
+};
+
+/* One job on cpu 0, driver mutex taken inside. FALSE with qemu's words when the cell or the driver
+ * says no; then *ret_errno (may be NULL) is the errno that goes with it. */
+gboolean image_call_cell(Image *img, CellCall *call, gint *ret_errno, GError **error);
+/* The same with the driver mutex held. */
+gboolean image_call_locked(Image *img, CellCall *call, gint *ret_errno, GError **error);
+/* Content changed: what is known of extents and clusters is old. */
+void image_forget(Image *img);
+
+/* May img open a file that it names? The default lets it where qemu would. */
+typedef enum { GATE_BACKING, GATE_DATA_FILE } GateUse;
+gboolean gate_allows(const Image *img, GateUse use, const char *name, GError **error);
+/* Is a just opened image in its own chain already? */
+gboolean gate_no_loop(const Image *img, const char *name, GError **error);
+
+/* Open one layer from options (taken from); format overrides their driver. */
+gboolean image_open_node(Image *img, ImageOptions *options, const char *format, GError **error);
+/* data_options: "data-file.*" as given, NULL: what the image records. */
+gboolean image_attach_data_file(Image *img, ImageOptions *data_options, GError **error);
+Image *image_new(ImageFlags flags, IoFlags cache);
+void image_set_format(Image *img, guint32 format, const char *name);
+int image_add_handle(Image *img, IoFile *file, CellRights rights, guint64 max_size,
+                     GError **error);
+/* How big a cell may let a file become, bytes. */
+guint64 image_growth_bound(guint64 file_size, guint64 virtual_size);
+/* Set it for a guest size. */
+gboolean image_set_bound(Image *img, guint64 virtual_size, GError **error);
+/* Do one step of a write plan; bytes: those of DATA. */
+gboolean image_do_step(Image *img, const struct abi_extent *e, const guint8 *bytes, GError **error);
+
+/* The format's own options (options-format.c), checked and taken. Those that belong into a json:
+ * name are added to strong, those of the data file go to *ret_data (else untouched). */
+gboolean image_take_format_options(Image *img, ImageOptions *options, GString *strong,
+                                   ImageOptions **ret_data, GError **error);
+
+#endif

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Opening one layer: the file, which format it is, what the driver says of it. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "abi/props.h"
+#include "image/image-private.h"
+#include "image/words.h"
+
+#define MAX_CLUSTER (2u << 20)
+
+static gboolean fail(GError **error, ImageError code, const char *words)
+{
+    g_set_error_literal(error, IMAGE_ERROR, code, words);
+    return FALSE;
+}
+
+/* ---- locks ------------------------------------------------------------------------------ */
+
+/* What qemu-img asks of a file and leaves to others, by use. */
+static IoLock lock_for(const Image *img, gboolean data_file)
+{
+    const guint steady = IO_PERM_ALL & ~(IO_PERM_WRITE | IO_PERM_RESIZE);
+    gboolean raw = img->cell == NULL;
+    IoLock lock = { 0, IO_PERM_ALL };
+
+    if (!(img->flags & IMAGE_NO_IO)) {
+        lock.perm |= IO_PERM_CONSISTENT_READ;
+    }
+    if ((img->flags & IMAGE_WRITE) && !img->node.read_only) {
+        lock.perm |= IO_PERM_WRITE;
+        if (!raw || (img->flags & IMAGE_RESIZE)) {
+            lock.perm |= IO_PERM_RESIZE;
+        }
+    }
+    if (img->node.force_share) {
+        return lock;
+    }
+    if ((!raw && !data_file) || (img->flags & IMAGE_STEADY)) {
+        lock.shared = steady;
+    } else if (data_file) {
+        lock.shared = IO_PERM_ALL & ~IO_PERM_RESIZE;
+    }
+    return lock;
+}
+
+/* ---- the driver's answer ------------------------------------------------------------------ */
+
+static gboolean power_of_two(guint32 n)
+{
+    return n != 0 && (n & (n - 1)) == 0;
+}
+
+/* The facts come from a program that read the image: believed within bounds only. */
+static gboolean take_facts(Image *img, const CellCall *call, GError **error)
+{
+    struct abi_facts facts;
+
+    if (call->out_length < sizeof facts) {
+        return fail(error, IMAGE_ERROR_FORMAT, "The cell's answer is too short");
+    }
+    memcpy(&facts, call->out, sizeof facts);
+    if (facts.virtual_size > G_MAXINT64 - IMAGE_SECTOR ||
+        (facts.cluster_size != 0 &&
+         (!power_of_two(facts.cluster_size) || facts.cluster_size > MAX_CLUSTER ||
+          !power_of_two(facts.subcluster_size) || facts.subcluster_size > facts.cluster_size))) {
+        return fail(error, IMAGE_ERROR_FORMAT, "The cell's answer is out of bounds");
+    }
+    img->facts = facts;
+    img->size = (facts.virtual_size + IMAGE_SECTOR - 1) & ~(guint64)(IMAGE_SECTOR - 1);
+    return TRUE;
+}
+
+static gboolean key_is(const struct props_item *it, const char *key)
+{
+    return it->key_length == strlen(key) && memcmp(it->key, key, it->key_length) == 0;
+}
+
+/* Names that the image holds: bytes, up to a zero. */
+static gboolean take_names(Image *img, const CellCall *call, GError **error)
+{
+    struct props_reader reader = { (const uint8_t *)call->out + sizeof(struct abi_facts),
+                                   (uint32_t)(call->out_length - sizeof(struct abi_facts)), 0, 0 };
+    struct props_item it;
+    int more;
+
+    while ((more = props_next(&reader, &it)) > 0) {
+        const struct {
+            const char *key;
+            char **name;
+        } names[] = {
+            { "backing-file", &img->backing_name },
+            { "backing-format", &img->backing_format },
+            { "data-file", &img->data_name },
+        };
+
+        if (reader.depth != 0 || it.type != ABI_PROP_STRING || it.value_length > ABI_MAX_NAME) {
+            continue;
+        }
+        for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+            if (key_is(&it, names[i].key)) {
+                g_free(*names[i].name);
+                *names[i].name = g_strndup((const char *)it.value, it.value_length);
+            }
+        }
+    }
+    if (more < 0) {
+        return fail(error, IMAGE_ERROR_FORMAT, "The cell's answer is malformed");
+    }
+    if (img->backing_format != NULL && *img->backing_format == '\0') {
+        g_clear_pointer(&img->backing_format, g_free);
+    }
+    if (img->backing_name != NULL && *img->backing_name == '\0') {
+        g_clear_pointer(&img->backing_name, g_free);
+    }
+    if (img->backing_name != NULL) {
+        img->backing_full = name_resolve(img->path, img->backing_name);
+    }
+    return TRUE;
+}
+
+/* ---- steps of opening ----------------------------------------------------------------------- */
+
+static gboolean start_cell(Image *img, IoFile *file, GError **error)
+{
+    /* Chains may be long and address space short. */
+    const CellConfig config = { .codecs = IMAGE_CODECS,
+                                .arena = img->depth < 4 ? 0 : (guint64)8 << 20 };
+    CellRights rights = CELL_READ;
+    guint64 size;
+
+    if (img->cell != NULL) {
+        return TRUE;
+    }
+    if (io_writable(file)) {
+        rights |= CELL_WRITE | CELL_GROW;
+    }
+    img->cell = cell_start(&config, error);
+    return img->cell != NULL && io_size(file, &size, error) &&
+           image_add_handle(img, file, rights, image_growth_bound(size, size), error) >= 0;
+}
+
+/* Which format? An empty file is raw, without a look inside. */
+static gboolean probe(Image *img, IoFile *file, guint32 *ret_format, GError **error)
+{
+    struct abi_probe answer = { .format = ABI_FORMAT_RAW };
+    CellCall call = { .op = ABI_JOB_PROBE, .out = &answer, .out_size = sizeof answer };
+    guint64 size;
+
+    if (!io_size(file, &size, error)) {
+        return FALSE;
+    }
+    if (size != 0) {
+        if (!start_cell(img, file, error)) {
+            return FALSE;
+        }
+        if (!image_call_cell(img, &call, NULL, error)) {
+            g_prefix_error(error, "Could not read image for determining its format: ");
+            return FALSE;
+        }
+        if (call.out_length != sizeof answer) {
+            return fail(error, IMAGE_ERROR_FORMAT, "The cell's answer is too short");
+        }
+    }
+    *ret_format = answer.format;
+    if (answer.format == ABI_FORMAT_RAW && img->cell != NULL) {
+        cell_free(g_steal_pointer(&img->cell));
+        io_unref(img->handles[--img->n_handles]);
+    }
+    return TRUE;
+}
+
+static gboolean open_format(Image *img, IoFile *file, GError **error)
+{
+    struct abi_open in = { { sizeof in, ABI_JOB_OPEN, ABI_VERSION }, img->format, 0 };
+    g_autofree guint8 *out = NULL;
+    CellCall call = { .op = ABI_JOB_OPEN, .in = &in, .in_length = sizeof in };
+
+    if (!start_cell(img, file, error)) {
+        return FALSE;
+    }
+    in.flags |= io_writable(file) ? ABI_OPEN_WRITE : 0;
+    in.flags |= img->flags & IMAGE_CHECK ? ABI_OPEN_CHECK : 0;
+    in.flags |= img->flags & IMAGE_NO_IO ? ABI_OPEN_NO_IO : 0;
+    in.flags |= img->flags & IMAGE_INACTIVE ? ABI_OPEN_INACTIVE : 0;
+    in.flags |= img->node.unmap ? ABI_OPEN_DISCARD_UNMAP : 0;
+    out = g_malloc(ABI_TABLE_SIZE);
+    call.out = out;
+    call.out_size = ABI_TABLE_SIZE;
+    if (!io_lock(file, lock_for(img, FALSE), error)) {
+        return FALSE;
+    }
+    if (!image_call_cell(img, &call, NULL, error)) {
+        if (call.result.status == FMT_E_UNSUPPORTED) {
+            g_clear_error(error);
+            g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED, "Unknown driver '%s'",
+                        img->format_name);
+        }
+        return FALSE;
+    }
+    return take_facts(img, &call, error) && take_names(img, &call, error) &&
+           image_set_bound(img, img->size, error);
+}
+
+static gboolean open_raw(Image *img, Store *store, ImageOptions *options, GString *strong,
+                         GError **error)
+{
+    guint64 size;
+
+    if (!store_window(store, options, strong, error) || !io_size(store->file, &size, error) ||
+        !io_lock(store->file, lock_for(img, FALSE), error)) {
+        return FALSE;
+    }
+    if (size > G_MAXINT64 - IMAGE_SECTOR) {
+        return fail(error, IMAGE_ERROR_OPEN, "File too large");
+    }
+    img->size = (size + IMAGE_SECTOR - 1) & ~(guint64)(IMAGE_SECTOR - 1);
+    img->facts.format = ABI_FORMAT_RAW;
+    img->facts.virtual_size = img->size;
+    img->facts.flags = ABI_FACT_CAN_ZERO;
+    return image_add_handle(img, store->file, 0, 0, error) >= 0;
+}
+
+static void name_node(Image *img, const Store *store, const char *strong)
+{
+    if (store->plain && *strong == '\0') {
+        img->filename = g_strdup(store->path);
+    } else {
+        g_autofree char *json = store_json(img->format_name, strong, store->json);
+        img->filename = g_strconcat("json:", json, NULL);
+    }
+}
+
+static void warn_probed_raw(const Store *store)
+{
+    g_autofree char *path = words_printable(store->path, strlen(store->path));
+
+    fprintf(stderr,
+            "WARNING: Image format was not specified for '%s' and probing guessed raw.\n"
+            "         Automatically detecting the format is dangerous for raw images, write "
+            "operations on block 0 will be restricted.\n"
+            "         Specify the 'raw' format explicitly to remove the restrictions.\n", path);
+}
+
+/* ---- options of a format node ------------------------------------------------------------------ */
+
+/* "backing": null, "" or an object; nodes cannot be named. */
+static gboolean take_backing(Image *img, ImageOptions *options, GError **error)
+{
+    const Option *option = options_get(options, "backing");
+
+    if (option != NULL && option->type == OPTION_NULL) {
+        img->backing_none = TRUE;
+        options_remove(options, "backing");
+    } else if (option != NULL && option->type == OPTION_STRING && *option->string == '\0') {
+        image_warn("Use of \"backing\": \"\" is deprecated; use \"backing\": null instead");
+        img->backing_none = TRUE;
+        options_remove(options, "backing");
+    }
+    if (img->flags & IMAGE_NO_BACKING) {
+        return TRUE;                /* overrides are left, and so unknown */
+    }
+    if (options_get(options, "backing") != NULL) {
+        g_autofree char *node = options_take_string(options, "backing");
+        g_autofree char *safe = words_printable(node, strlen(node));
+
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_OPEN, "Could not open backing file: "
+                    "Cannot find device='%s' nor node-name='%s'", safe, safe);
+        return FALSE;
+    }
+    if (options_has_prefix(options, "backing")) {
+        img->backing_options = options_take_prefix(options, "backing");
+        if (img->cell == NULL) {
+            return fail(error, IMAGE_ERROR_OPEN, "Driver doesn't support backing files");
+        }
+    }
+    return TRUE;
+}
+
+static gboolean open_by_format(Image *img, Store *store, ImageOptions *options, GError **error)
+{
+    g_autoptr(GString) strong = g_string_new(NULL);
+    g_autoptr(ImageOptions) data_options = NULL;
+
+    img->path = g_strdup(store->path);
+    if (img->format == ABI_FORMAT_RAW) {
+        if (!open_raw(img, store, options, strong, error)) {
+            return FALSE;
+        }
+    } else {
+        if (!open_format(img, store->file, error) ||
+            !image_take_format_options(img, options, strong, &data_options, error) ||
+            !image_attach_data_file(img, data_options, error)) {
+            return FALSE;
+        }
+    }
+    name_node(img, store, strong->str);
+    return take_backing(img, options, error) &&
+           node_options_done(options, img->format_name, FALSE, error);
+}
+
+/* A protocol driver on top: its bytes, as they are. */
+static gboolean open_protocol(Image *img, ImageOptions *options, const char *driver, GError **error)
+{
+    g_auto(Store) store = { 0 };
+    g_autoptr(ImageOptions) none = options_new();
+    g_autoptr(GString) strong = g_string_new(NULL);
+
+    options_set_string(options, "driver", driver);
+    if (!store_open(options, &img->node, (img->flags & IMAGE_WRITE) != 0, &store, error)) {
+        return FALSE;
+    }
+    image_set_format(img, ABI_FORMAT_RAW, store.driver);
+    img->path = g_strdup(store.path);
+    img->filename = g_strdup(store.path);
+    return open_raw(img, &store, none, strong, error);
+}
+
+/* The "file" of a format node, as options of its own. NULL and an error if there is none. */
+static ImageOptions *take_file(ImageOptions *options, const char *driver, GError **error)
+{
+    const Option *option = options_get(options, "file");
+    gboolean nested = options_has_prefix(options, "file");
+
+    if (option != NULL && option->type == OPTION_STRING) {
+        g_autofree char *safe = words_printable(option->string, strlen(option->string));
+
+        if (nested || options_count(options) > 1) {
+            fail(error, IMAGE_ERROR_NAME, "Cannot reference an existing block device with "
+                                          "additional options or a new filename");
+        } else {
+            g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME,
+                        "Cannot find device='%s' nor node-name='%s'", safe, safe);
+        }
+        return NULL;
+    }
+    options_remove(options, "file");
+    if (!nested) {
+        fail(error, IMAGE_ERROR_NAME, driver != NULL
+                                          ? "A block device must be specified for \"file\""
+                                          : "Must specify either driver or file");
+        return NULL;
+    }
+    return options_take_prefix(options, "file");
+}
+
+static gboolean unknown_driver(const char *driver, GError **error)
+{
+    g_autofree char *safe = words_printable(driver, strlen(driver));
+
+    g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Unknown driver '%s'", safe);
+    return FALSE;
+}
+
+gboolean image_open_node(Image *img, ImageOptions *options, const char *format, GError **error)
+{
+    g_autofree char *driver = g_strdup(format ? format : options_get_string(options, "driver"));
+    gboolean writing = (img->flags & IMAGE_WRITE) != 0;
+    g_autoptr(ImageOptions) file_options = NULL;
+    g_auto(Store) store = { 0 };
+
+    options_remove(options, "driver");
+    if (driver != NULL && driver_kind(driver) == DRIVER_NONE) {
+        return unknown_driver(driver, error);
+    }
+    if (driver != NULL && driver_kind(driver) == DRIVER_PROTOCOL) {
+        return open_protocol(img, options, driver, error);
+    }
+    if (!node_options_take(options, &img->node, writing, error)) {
+        return FALSE;
+    }
+    file_options = take_file(options, driver, error);
+    if (file_options == NULL || !store_open(file_options, &img->node, writing, &store, error)) {
+        return FALSE;
+    }
+    if (driver != NULL) {
+        img->format = format_by_name(driver);
+    } else if (!probe(img, store.file, &img->format, error)) {
+        return FALSE;
+    }
+    image_set_format(img, img->format, format_name(img->format));
+    if (!open_by_format(img, &store, options, error)) {
+        return FALSE;
+    }
+    if (writing && !io_writable(store.file)) {
+        return fail(error, IMAGE_ERROR_OPEN, "Block node is read-only");
+    }
+    if (writing && driver == NULL && img->format == ABI_FORMAT_RAW) {
+        warn_probed_raw(&store);
+    }
+    return TRUE;
+}
+
+/* ---- data files --------------------------------------------------------------------------------- */
+
+static gboolean open_data_file(Image *img, ImageOptions *data_options, Store *store, GError **error)
+{
+    g_autoptr(ImageOptions) recorded = NULL;
+    const char *driver;
+    char *path;
+
+    if (data_options == NULL) {
+        if (img->data_name == NULL || *img->data_name == '\0') {
+            return fail(error, IMAGE_ERROR_OPEN, "'data-file' is required for this image");
+        }
+        if (!gate_allows(img, GATE_DATA_FILE, img->data_name, error) ||
+            !name_parse(img->data_name, &driver, &path, error)) {
+            return FALSE;
+        }
+        data_options = recorded = options_new();
+        options_set_string(recorded, "filename", path);
+        if (driver != NULL) {
+            options_set_string(recorded, "driver", driver);
+        }
+        g_free(path);
+    }
+    return store_open(data_options, &img->node, (img->flags & IMAGE_WRITE) != 0, store, error);
+}
+
+gboolean image_attach_data_file(Image *img, ImageOptions *data_options, GError **error)
+{
+    CellCall call = { .op = ABI_JOB_ATTACH };
+    CellRights rights = CELL_READ;
+    g_auto(Store) store = { 0 };
+    guint64 size;
+    int handle;
+
+    if (img->flags & IMAGE_NO_IO) {
+        return TRUE;
+    }
+    if (!(img->facts.flags & ABI_FACT_DATA_FILE)) {
+        return data_options == NULL ||
+               fail(error, IMAGE_ERROR_OPEN,
+                    "'data-file' can only be set for images with an external data file");
+    }
+    if (!open_data_file(img, data_options, &store, error) || !io_size(store.file, &size, error) ||
+        !io_lock(store.file, lock_for(img, TRUE), error)) {
+        return FALSE;
+    }
+    if (io_writable(store.file)) {
+        rights |= CELL_WRITE | CELL_GROW;
+    }
+    handle = image_add_handle(img, store.file, rights, image_growth_bound(size, img->size), error);
+    call.arg[0] = ABI_ROLE_DATA_FILE;
+    call.arg[1] = (guint64)handle;
+    return handle >= 0 && image_call_cell(img, &call, NULL, error);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------ */
+
+Image *image_open(ImageSpec *spec, ImageFlags flags, IoFlags cache, GError **error)
+{
+    g_autoptr(ImageOptions) options = options_copy(spec->options);
+    g_autoptr(Image) img = image_new(flags, cache);
+
+    for (guint i = 0; spec->warnings != NULL && spec->warnings[i] != NULL; i++) {
+        image_warn("%s", spec->warnings[i]);
+    }
+    if (!image_open_node(img, options, spec->format, error) ||
+        (!(flags & IMAGE_NO_BACKING) && !image_open_backing(img, error))) {
+        if (!(flags & IMAGE_BARE_ERROR)) {
+            g_prefix_error(error, "Could not open '%s': ", spec->name);
+        }
+        return NULL;
+    }
+    return g_steal_pointer(&img);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Options of qcow2 nodes. Those that tune qemu's caches and checks are read and
+ * checked like there, and have no effect here.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "image/image-private.h"
+#include "image/words.h"
+
+static gboolean fail(GError **error, const char *words)
+{
+    g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_NAME, words);
+    return FALSE;
+}
+
+static gboolean take_caches(Image *img, ImageOptions *options, GError **error)
+{
+    guint64 total = G_MAXUINT64, l2 = 0, refcounts = 0, entry = img->facts.cluster_size;
+    guint64 interval = 0;
+    gboolean has_total = FALSE, has_l2 = FALSE, has_refcounts = FALSE, has_entry = FALSE;
+
+    if (!options_take_size(options, "cache-size", &total, &has_total, error) ||
+        !options_take_size(options, "l2-cache-size", &l2, &has_l2, error) ||
+        !options_take_size(options, "refcount-cache-size", &refcounts, &has_refcounts, error) ||
+        !options_take_size(options, "l2-cache-entry-size", &entry, &has_entry, error)) {
+        return FALSE;
+    }
+    if (has_total && has_l2 && has_refcounts) {
+        return fail(error, "cache-size, l2-cache-size and refcount-cache-size may not be set at "
+                           "the same time");
+    }
+    if (has_total && has_l2 && l2 > total) {
+        return fail(error, "l2-cache-size may not exceed cache-size");
+    }
+    if (has_total && refcounts > total) {
+        return fail(error, "refcount-cache-size may not exceed cache-size");
+    }
+    if (has_entry && (entry < 512 || entry > img->facts.cluster_size || (entry & (entry - 1)))) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "L2 cache entry size must be a power of "
+                    "two between 512 and the cluster size (%u)", img->facts.cluster_size);
+        return FALSE;
+    }
+    if (!options_take_number(options, "cache-clean-interval", &interval, error)) {
+        return FALSE;
+    }
+    return interval <= G_MAXUINT32 || fail(error, "Cache clean interval too big");
+}
+
+static gboolean take_overlap_check(ImageOptions *options, GError **error)
+{
+    static const char *const words[] = { "none", "constant", "cached", "all", NULL };
+    static const char *const areas[] = {
+        "main-header", "active-l1", "active-l2", "refcount-table", "refcount-block",
+        "snapshot-table", "inactive-l1", "inactive-l2", "bitmap-directory",
+    };
+    g_autofree char *word = options_take_string(options, "overlap-check");
+    g_autofree char *template = options_take_string(options, "overlap-check.template");
+    const char *given = word ? word : template;
+
+    if (word != NULL && template != NULL && !g_str_equal(word, template)) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME,
+                    "Conflicting values for qcow2 options 'overlap-check' ('%s') and "
+                    "'overlap-check.template' ('%s')", word, template);
+        return FALSE;
+    }
+    if (given != NULL && !g_strv_contains(words, given)) {
+        g_autofree char *safe = words_printable(given, strlen(given));
+
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME,
+                    "Unsupported value '%s' for qcow2 option 'overlap-check'. Allowed are any of "
+                    "the following: none, constant, cached, all", safe);
+        return FALSE;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(areas); i++) {
+        g_autofree char *key = g_strconcat("overlap-check.", areas[i], NULL);
+        gboolean unused = FALSE;
+
+        if (!options_take_bool(options, key, &unused, error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean take_switches(Image *img, ImageOptions *options, GError **error)
+{
+    static const char *const names[] = { "pass-discard-request", "pass-discard-snapshot",
+                                         "pass-discard-other" };
+    gboolean lazy = FALSE, unused = FALSE;
+
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (!options_take_bool(options, names[i], &unused, error)) {
+            return FALSE;
+        }
+    }
+    if (!options_take_bool(options, "lazy-refcounts", &lazy, error)) {
+        return FALSE;
+    }
+    if (lazy && (img->facts.flags & ABI_FACT_V2)) {
+        return fail(error, "Lazy refcounts require a qcow2 image with at least qemu 1.1 "
+                           "compatibility level");
+    }
+    return TRUE;
+}
+
+/* Keys of an encrypted image. They are seen, and shown back; guest data is not read with them. */
+static gboolean take_encrypt(Image *img, ImageOptions *options, GString *strong, GError **error)
+{
+    static const char *const known[] = { "format", "key-secret", NULL };
+    g_autoptr(ImageOptions) given = options_take_prefix(options, "encrypt");
+    gboolean encrypted = (img->facts.flags & ABI_FACT_ENCRYPTED) != 0;
+    const char *format = options_get_string(given, "format");
+
+    if (!encrypted && format != NULL) {
+        g_autofree char *safe = words_printable(format, strlen(format));
+
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "No encryption in image header, but "
+                    "options specified format '%s'", safe);
+        return FALSE;
+    }
+    for (guint i = 0; i < options_count(given); i++) {
+        const Option *option = options_nth(given, i);
+        g_autofree char *safe = words_printable(option->key, strlen(option->key));
+
+        if (encrypted && !g_strv_contains(known, option->key)) {
+            g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Parameter '%s' is unexpected", safe);
+            return FALSE;
+        }
+        g_string_append(strong, "\"encrypt.");
+        g_string_append(strong, safe);
+        g_string_append(strong, "\": ");
+        options_print_value(strong, option);
+        g_string_append_c(strong, '\n');
+    }
+    if (encrypted && !(img->flags & IMAGE_NO_IO)) {
+        return fail(error, options_get(given, "key-secret") == NULL
+                               ? "Parameter 'encrypt.key-secret' is required for cipher"
+                               : "Reading and writing encrypted images is not supported");
+    }
+    return TRUE;
+}
+
+static gboolean take_data_file(ImageOptions *options, gboolean no_io, ImageOptions **ret_data,
+                               GError **error)
+{
+    g_autofree char *node = options_take_string(options, "data-file");
+
+    if (node != NULL && !no_io) {
+        g_autofree char *safe = words_printable(node, strlen(node));
+
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME,
+                    "Cannot find device='%s' nor node-name='%s'", safe, safe);
+        return FALSE;
+    }
+    if (options_has_prefix(options, "data-file")) {
+        *ret_data = options_take_prefix(options, "data-file");
+    }
+    return TRUE;
+}
+
+gboolean image_take_format_options(Image *img, ImageOptions *options, GString *strong,
+                                   ImageOptions **ret_data, GError **error)
+{
+    if (img->format != ABI_FORMAT_QCOW2) {
+        return TRUE;
+    }
+    return take_caches(img, options, error) && take_overlap_check(options, error) &&
+           take_switches(img, options, error) &&
+           take_data_file(options, (img->flags & IMAGE_NO_IO) != 0, ret_data, error) &&
+           take_encrypt(img, options, strong, error);
+}

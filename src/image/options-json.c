@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Options from a json: name, and their way back into one. */
+#include "config.h"
+
+#include <json-glib/json-glib.h>
+#include <math.h>
+#include <string.h>
+
+#include "image/image.h"
+#include "image/options.h"
+
+/* Nested further, a name is nonsense; qemu stops at 1024. */
+#define MAX_DEPTH 64u
+
+/* json-glib's findings in the words of qemu's parser. */
+static const char *words_for(const GError *failed)
+{
+    switch (failed->code) {
+    case JSON_PARSER_ERROR_MISSING_COLON:
+        return "JSON parse error, missing : in object pair";
+    case JSON_PARSER_ERROR_MISSING_COMMA:
+        return "JSON parse error, expected separator in dict";
+    case JSON_PARSER_ERROR_INVALID_BAREWORD:
+        return "JSON parse error, invalid keyword";
+    case JSON_PARSER_ERROR_TRAILING_COMMA:
+        return "JSON parse error, expecting value";
+    default:
+        return "JSON parse error, expecting value";
+    }
+}
+
+static gboolean fail(GError **error, const char *words)
+{
+    g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Could not parse the JSON options: %s",
+                words);
+    return FALSE;
+}
+
+static gboolean add_node(ImageOptions *options, const char *key, JsonNode *node, guint depth,
+                         GError **error);
+
+static gboolean add_object(ImageOptions *options, const char *prefix, JsonObject *object,
+                           guint depth, GError **error)
+{
+    g_autoptr(GList) members = json_object_get_members(object);
+
+    for (GList *l = members; l != NULL; l = l->next) {
+        g_autofree char *key = prefix ? g_strconcat(prefix, ".", l->data, NULL) : g_strdup(l->data);
+
+        if (!add_node(options, key, json_object_get_member(object, l->data), depth, error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean add_array(ImageOptions *options, const char *prefix, JsonArray *array, guint depth,
+                          GError **error)
+{
+    for (guint i = 0; i < json_array_get_length(array); i++) {
+        g_autofree char *key = g_strdup_printf("%s.%u", prefix, i);
+
+        if (!add_node(options, key, json_array_get_element(array, i), depth, error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static void add_scalar(ImageOptions *options, const char *key, JsonNode *node)
+{
+    Option option = { .key = (char *)key, .type = OPTION_NULL };
+
+    if (JSON_NODE_HOLDS_VALUE(node)) {
+        switch (json_node_get_value_type(node)) {
+        case G_TYPE_STRING:
+            option.type = OPTION_STRING;
+            option.string = (char *)json_node_get_string(node);
+            break;
+        case G_TYPE_BOOLEAN:
+            option.type = OPTION_BOOL;
+            option.number = json_node_get_boolean(node);
+            break;
+        case G_TYPE_INT64:
+            option.type = OPTION_INT;
+            option.number = json_node_get_int(node);
+            break;
+        default:
+            option.type = OPTION_DOUBLE;
+            option.real = json_node_get_double(node);
+            break;
+        }
+    }
+    options_set(options, &option);
+}
+
+/* Scalars first and nested ones later, so that of "file.filename" and "file": {"filename"} the
+ * nested one counts. */
+static gboolean add_node(ImageOptions *options, const char *key, JsonNode *node, guint depth,
+                         GError **error)
+{
+    if (depth == MAX_DEPTH) {
+        return fail(error, "JSON parse error, nested too deeply");
+    }
+    if (JSON_NODE_HOLDS_OBJECT(node)) {
+        return add_object(options, key, json_node_get_object(node), depth + 1, error);
+    }
+    if (JSON_NODE_HOLDS_ARRAY(node)) {
+        return add_array(options, key, json_node_get_array(node), depth + 1, error);
+    }
+    if (depth > 1 || options_get(options, key) == NULL) {
+        add_scalar(options, key, node);
+    }
+    return TRUE;
+}
+
+/* json-glib lets the last of two equal keys win without a word: count them. */
+typedef struct {
+    GHashTable *members;    /* JsonObject -> members seen */
+    gboolean duplicate;
+} Watch;
+
+static void on_member(JsonParser *parser, JsonObject *object, const char *name, gpointer data)
+{
+    Watch *watch = data;
+    guint seen = GPOINTER_TO_UINT(g_hash_table_lookup(watch->members, object)) + 1;
+
+    g_hash_table_insert(watch->members, object, GUINT_TO_POINTER(seen));
+    if (seen > json_object_get_size(object)) {
+        watch->duplicate = TRUE;
+    }
+}
+
+ImageOptions *options_from_json(const char *text, GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    g_autoptr(GHashTable) members = g_hash_table_new(NULL, NULL);
+    Watch watch = { members, FALSE };
+    g_autoptr(GError) failed = NULL;
+    g_autoptr(ImageOptions) options = options_new();
+    JsonNode *root;
+
+    g_signal_connect(parser, "object-member", G_CALLBACK(on_member), &watch);
+    if (!json_parser_load_from_data(parser, text, -1, &failed)) {
+        fail(error, words_for(failed));
+        return NULL;
+    }
+    root = json_parser_get_root(parser);
+    if (root == NULL) {
+        fail(error, "Expecting a JSON value");
+        return NULL;
+    }
+    if (watch.duplicate) {
+        fail(error, "JSON parse error, duplicate key");
+        return NULL;
+    }
+    if (!JSON_NODE_HOLDS_OBJECT(root)) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Invalid JSON object given");
+        return NULL;
+    }
+    if (!add_object(options, NULL, json_node_get_object(root), 1, error)) {
+        return NULL;
+    }
+    return g_steal_pointer(&options);
+}
+
+/* ---- printing ---------------------------------------------------------------------- */
+
+static void print_unicode(GString *out, gunichar c)
+{
+    if (c >= 0x10000) {
+        c -= 0x10000;
+        g_string_append_printf(out, "\\u%04X\\u%04X", 0xD800 + (c >> 10), 0xDC00 + (c & 0x3FF));
+    } else {
+        g_string_append_printf(out, "\\u%04X", c);
+    }
+}
+
+void options_print_string(GString *out, const char *text)
+{
+    static const char plain[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
+
+    g_string_append_c(out, '"');
+    for (const char *p = text; *p != '\0';) {
+        gunichar c = g_utf8_get_char_validated(p, -1);
+        const char *special;
+
+        if (c >= 0x110000) {                /* a stray byte */
+            print_unicode(out, 0xFFFD);
+            p++;
+            continue;
+        }
+        special = c < 0x80 ? strchr(plain, (int)c) : NULL;
+        if (special != NULL) {
+            g_string_append_c(out, '\\');
+            g_string_append_c(out, letter[special - plain]);
+        } else if (c >= 0x20 && c < 0x7f) {
+            g_string_append_c(out, (char)c);
+        } else {
+            print_unicode(out, c);
+        }
+        p = g_utf8_next_char(p);
+    }
+    g_string_append_c(out, '"');
+}
+
+void options_print_value(GString *out, const Option *value)
+{
+    char number[G_ASCII_DTOSTR_BUF_SIZE];
+
+    switch (value->type) {
+    case OPTION_STRING:
+        options_print_string(out, value->string);
+        break;
+    case OPTION_INT:
+        g_string_append_printf(out, "%" G_GINT64_FORMAT, value->number);
+        break;
+    case OPTION_UINT:
+        g_string_append_printf(out, "%" G_GUINT64_FORMAT, (guint64)value->number);
+        break;
+    case OPTION_DOUBLE:
+        g_string_append(out, g_ascii_formatd(number, sizeof number, "%.17g", value->real));
+        break;
+    case OPTION_BOOL:
+        g_string_append(out, value->number ? "true" : "false");
+        break;
+    case OPTION_NULL:
+        g_string_append(out, "null");
+        break;
+    }
+}
