@@ -114,17 +114,21 @@ static void append_specific(GString *out, const Value *info, guint indent)
     }
 }
 
-static void append_children(GString *out, const Value *info)
+static void append_children(GString *out, const Value *info, gboolean named_by_image)
 {
     const Value *children = value_find(info, "children");
 
     for (guint i = 0; children != NULL && i < value_n_members(children); i++) {
         const Value *child = value_member(children, i)->value;
         const Value *node = value_find(child, "info");
+        const char *name = value_get_string(value_find(child, "name"));
+        g_autofree char *safe_name = printable(node, "filename");
 
         g_string_append_printf(out, "Child node '/%s':\n    filename: %s\n    protocol type: %s\n",
-                               value_get_string(value_find(child, "name")),
-                               value_get_string(value_find(node, "filename")),
+                               name,
+                               named_by_image || !g_str_equal(name, "file")
+                                   ? safe_name
+                                   : value_get_string(value_find(node, "filename")),
                                value_get_string(value_find(node, "format")));
         append_sizes(out, node, 4, "file length");
         append_specific(out, node, 4);
@@ -158,6 +162,6 @@ void info_print(const Value *info, gboolean named_by_image)
         info_append_snapshots(out, value_find(info, "snapshots"));
     }
     append_specific(out, info, 0);
-    append_children(out, info);
+    append_children(out, info, named_by_image);
     fputs(out->str, stdout);
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
+#include <glib/gstdio.h>
+#include <sys/stat.h>
+
 #include "profile/profile.h"
 #include "render/info.h"
 
@@ -11,38 +14,59 @@ static void add_optional_string(Value *object, const char *key, const char *text
     }
 }
 
-/* The node below the format: a file. */
-static Value *collect_file(IoFile *file)
+/* A node below the format: a file, or a device. */
+static void add_child(Value *children, const char *name, const char *path, IoKind kind,
+                      guint64 size, gboolean has_allocated, guint64 allocated)
 {
-    Value *info = value_object(), *specific;
-    guint64 size = 0, allocated;
+    Value *child = value_object(), *info = value_object();
 
-    value_add_string(info, "filename", io_path(file), -1);
-    value_add_string(info, "format", io_kind(file) == IO_KIND_HOST_DEVICE ? "host_device" : "file",
-                     -1);
+    value_add_string(child, "name", name, -1);
+    value_add(child, "info", info);
+    value_add(children, NULL, child);
+    value_add_string(info, "filename", path, -1);
+    value_add_string(info, "format", kind == IO_KIND_HOST_DEVICE ? "host_device" : "file", -1);
     value_add_bool(info, "dirty-flag", FALSE);
-    if (io_allocated(file, &allocated, NULL)) {
+    if (has_allocated) {
         value_add_uint(info, "actual-size", allocated);
     }
-    io_size(file, &size, NULL);
     value_add_uint(info, "virtual-size", size);
-    if (io_kind(file) == IO_KIND_FILE) {
-        specific = value_object();
+    if (kind == IO_KIND_FILE) {
+        Value *specific = value_object();
+
         value_add_string(specific, "type", "file", -1);
         value_add(specific, "data", value_object());
         value_add(info, "format-specific", specific);
     }
     value_add(info, "children", value_list());
-    return info;
 }
 
-static void add_child(Value *children, const char *name, IoFile *file)
+/* Versions up to 9.0 opened the data file for info, and showed it. It is only looked at here. */
+static void add_data_file(Value *children, const Image *img)
 {
-    Value *child = value_object();
+    g_autofree char *path = NULL;
+    GStatBuf st;
 
-    value_add_string(child, "name", name, -1);
-    value_add(child, "info", collect_file(file));
-    value_add(children, NULL, child);
+    if (image_data_file(img) == NULL || !profile_has(FACT_INFO_DATA_FILE)) {
+        return;
+    }
+    path = image_resolve_name(image_exact_path(img), image_data_file(img));
+    if (g_stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+        add_child(children, "data-file", path, IO_KIND_FILE, (guint64)st.st_size, TRUE,
+                  (guint64)st.st_blocks * 512);
+    }
+}
+
+static void add_children(Value *info, const Image *img)
+{
+    Value *children = value_list();
+    IoFile *file = image_file(img);
+    guint64 size = 0, allocated = 0;
+    gboolean has_allocated = io_allocated(file, &allocated, NULL);
+
+    io_size(file, &size, NULL);
+    add_data_file(children, img);
+    add_child(children, "file", io_path(file), io_kind(file), size, has_allocated, allocated);
+    value_add(info, "children", children);
 }
 
 /* The members of a part of the driver's information, appended to object. */
@@ -111,10 +135,7 @@ Value *info_collect(Image *img, GError **error)
         return NULL;
     }
     if (profile_has(FACT_INFO_CHILDREN)) {
-        Value *children = value_list();
-
-        value_add(info, "children", children);
-        add_child(children, "file", image_file(img));
+        add_children(info, img);
     }
     return g_steal_pointer(&info);
 }
