@@ -4,6 +4,7 @@
 
 #include "abi/props.h"
 
+#include "image/options.h"
 #include "profile/profile.h"
 #include "render/human.h"
 #include "render/info.h"
@@ -47,7 +48,7 @@ static void test_string(gconstpointer data)
     const StringRow *row = data;
     g_autoptr(GString) out = g_string_new(NULL);
 
-    json_append_string(out, row->bytes);
+    options_print_string(out, row->bytes);
     g_assert_cmpstr(out->str, ==, row->json);
 }
 

@@ -86,7 +86,6 @@ gboolean cli_read_global(int argc, char **argv, int *ret_at, int *ret_status);
 /* "PROGRAM: MESSAGE" and a newline on stderr, PROGRAM being the last part of argv[0]. Bytes go out
  * as they are: what comes from an image is made printable before it enters a message. */
 void cli_error(const char *format, ...) G_GNUC_PRINTF(1, 2);
-void cli_warning(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* Say an error and free it. Answers the exit status: 0 for CLI_ERROR_DONE, 1 for a usage error, else
  * the command's own for failures. command may be NULL. */
 int cli_fail(const CliCommand *command, GError *error);

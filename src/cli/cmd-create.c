@@ -71,11 +71,11 @@ static gboolean backing_without_format(CreateOptions *options, const char *filen
 {
     if (!profile_has(FACT_BACKING_FORMAT_NEEDED)) {
         if (found != NULL) {
-            cli_warning("Deprecated use of backing file without explicit backing format "
+            image_warn("Deprecated use of backing file without explicit backing format "
                         "(detected format of %s)", found);
             return create_options_set(options, "backing_fmt", found, error);
         }
-        cli_warning("Deprecated use of unopened backing file without explicit backing format, "
+        image_warn("Deprecated use of unopened backing file without explicit backing format, "
                     "use of this image requires potentially unsafe format probing");
         return TRUE;
     }
@@ -101,11 +101,10 @@ static gboolean look_at_backing(CreateOptions *options, const char *filename, GE
     g_autofree char *full = image_resolve_name(filename, backing);
     g_autoptr(GError) reason = NULL;
     g_autoptr(ImageSpec) spec = image_spec_from_name(full, format, &reason);
-    g_autoptr(Image) img = spec != NULL ? image_open(spec, IMAGE_READ_ONLY, 0, &reason) : NULL;
+    g_autoptr(Image) img = spec != NULL ? image_open(spec, IMAGE_BARE_ERROR, 0, &reason) : NULL;
 
     if (img == NULL) {
-        return refuse(error, "%s\nCould not open backing image.",
-                      common_open_reason(reason->message, full));
+        return refuse(error, "%s\nCould not open backing image.", reason->message);
     }
     if (format == NULL &&
         !backing_without_format(options, filename, image_format_name(img), error)) {
@@ -119,10 +118,30 @@ static gboolean look_at_backing(CreateOptions *options, const char *filename, GE
     return TRUE;
 }
 
+static gboolean create_file(const char *filename, const char *format, const CreateOptions *options,
+                            GError **error)
+{
+    g_autoptr(GBytes) props = create_options_props(options);
+    g_autoptr(GError) reason = NULL;
+
+    if (image_create(filename, format, create_options_get_number(options, "size"), props, 0,
+                     &reason)) {
+        return TRUE;
+    }
+    if (g_error_matches(reason, IMAGE_ERROR, IMAGE_ERROR_TOO_BIG)) {
+        g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED,
+                    "The image size is too large for file format '%s'%s", format,
+                    create_options_has_name(options, "cluster_size")
+                        ? " (try using a larger cluster size)" : "");
+    } else {
+        g_propagate_error(error, g_steal_pointer(&reason));
+    }
+    return FALSE;
+}
+
 static gboolean create(const char *filename, const char *format, const char *size, GError **error)
 {
     g_autoptr(CreateOptions) options = create_options_new(format, error);
-    g_autoptr(GBytes) props = NULL;
 
     if (options == NULL ||
         (opt.options != NULL && !create_options_parse(options, opt.options->str, error))) {
@@ -154,9 +173,7 @@ static gboolean create(const char *filename, const char *format, const char *siz
         printf("Formatting '%s', fmt=%s %s\n", filename, format, line);
         fflush(stdout);
     }
-    props = create_options_props(options);
-    return image_create(filename, format, create_options_get_number(options, "size"), props, 0,
-                        error);
+    return create_file(filename, format, options, error);
 }
 
 int cmd_create(const CliCommand *self, int n_args, char **args)

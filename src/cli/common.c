@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
-#include <string.h>
-
 #include "cli/common.h"
 
 ImageSpec *common_spec(const char *name, const char *format, gboolean image_opts, GError **error)
@@ -24,11 +22,4 @@ gboolean common_cache(const char *word, gboolean source, IoFlags *ret_flags, GEr
         return FALSE;
     }
     return TRUE;
-}
-
-const char *common_open_reason(const char *message, const char *name)
-{
-    g_autofree char *prefix = g_strdup_printf("Could not open '%s': ", name);
-
-    return g_str_has_prefix(message, prefix) ? message + strlen(prefix) : message;
 }

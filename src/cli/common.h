@@ -29,8 +29,4 @@ ImageSpec *common_spec(const char *name, const char *format, gboolean image_opts
 /* -t and -T: word NULL leaves *ret_flags. FALSE with "Invalid cache option: WORD", or "Invalid source
  * cache option: WORD". */
 gboolean common_cache(const char *word, gboolean source, IoFlags *ret_flags, GError **error);
-/* "Could not open 'NAME': REASON": REASON, which points into the message. The message itself where
- * it does not begin so. */
-const char *common_open_reason(const char *message, const char *name);
-
 #endif

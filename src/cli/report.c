@@ -9,9 +9,9 @@
 G_DEFINE_QUARK(instar-cli-error-quark, cli_error)
 
 /* stdio, as g_printerr() would rewrite bytes that are not UTF-8. */
-static void report(const char *kind, const char *message)
+static void report(const char *message)
 {
-    fprintf(stderr, "%s: %s%s\n", g_get_prgname(), kind, message);
+    fprintf(stderr, "%s: %s\n", g_get_prgname(), message);
 }
 
 void cli_error(const char *format, ...)
@@ -22,18 +22,7 @@ void cli_error(const char *format, ...)
     va_start(args, format);
     message = g_strdup_vprintf(format, args);
     va_end(args);
-    report("", message);
-}
-
-void cli_warning(const char *format, ...)
-{
-    g_autofree char *message = NULL;
-    va_list args;
-
-    va_start(args, format);
-    message = g_strdup_vprintf(format, args);
-    va_end(args);
-    report("warning: ", message);
+    report(message);
 }
 
 void cli_try_help(const CliCommand *command)
@@ -53,7 +42,7 @@ int cli_usage_error(const CliCommand *command, const char *format, ...)
     va_start(args, format);
     message = g_strdup_vprintf(format, args);
     va_end(args);
-    report("", message);
+    report(message);
     cli_try_help(command);
     return 1;
 }
@@ -65,7 +54,7 @@ int cli_fail(const CliCommand *command, GError *error)
     if (g_error_matches(error, CLI_ERROR, CLI_ERROR_DONE)) {
         status = 0;
     } else if (!g_error_matches(error, CLI_ERROR, CLI_ERROR_SILENT)) {
-        report("", error->message);
+        report(error->message);
         if (g_error_matches(error, CLI_ERROR, CLI_ERROR_USAGE)) {
             cli_try_help(command);
             status = 1;

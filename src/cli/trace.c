@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "cli/trace.h"
+#include "image/image.h"
 
 typedef struct {
     char *enable, *events, *file;       /* NULL: not given */
@@ -82,7 +83,7 @@ static gboolean split(const char *text, TraceWords *ret_words, GError **error)
         char **slot;
 
         if (!named && p != text) {
-            cli_warning("short-form boolean option '%s' deprecated\nPlease use %s=on instead",
+            image_warn("short-form boolean option '%s' deprecated\nPlease use %s=on instead",
                         name, name);
             g_string_append(value, "on");
             p += length;

@@ -25,8 +25,6 @@ gboolean name_has_protocol(const char *name);
 /* Split a plain name: *ret_driver is "file", "host_device" or NULL (told by the file itself),
  * *ret_path is to be freed. FALSE for an unknown protocol. */
 gboolean name_parse(const char *name, const char **ret_driver, char **ret_path, GError **error);
-/* What a name recorded in the image at base means. Free with g_free. */
-char *name_resolve(const char *base, const char *recorded);
 
 /* ---- formats (formats.c) ---------------------------------------------------------- */
 

@@ -38,7 +38,7 @@ gboolean name_parse(const char *name, const char **ret_driver, char **ret_path, 
     return FALSE;
 }
 
-char *name_resolve(const char *base, const char *recorded)
+char *image_resolve_name(const char *base, const char *recorded)
 {
     const char *slash = base != NULL ? strrchr(base, '/') : NULL;
 

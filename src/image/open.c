@@ -116,7 +116,7 @@ static gboolean take_names(Image *img, const CellCall *call, GError **error)
         g_clear_pointer(&img->backing_name, g_free);
     }
     if (img->backing_name != NULL) {
-        img->backing_full = name_resolve(img->path, img->backing_name);
+        img->backing_full = image_resolve_name(img->path, img->backing_name);
     }
     return TRUE;
 }

@@ -166,44 +166,6 @@ ImageOptions *options_from_json(const char *text, GError **error)
 
 /* ---- printing ---------------------------------------------------------------------- */
 
-static void print_unicode(GString *out, gunichar c)
-{
-    if (c >= 0x10000) {
-        c -= 0x10000;
-        g_string_append_printf(out, "\\u%04X\\u%04X", 0xD800 + (c >> 10), 0xDC00 + (c & 0x3FF));
-    } else {
-        g_string_append_printf(out, "\\u%04X", c);
-    }
-}
-
-void options_print_string(GString *out, const char *text)
-{
-    static const char plain[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
-
-    g_string_append_c(out, '"');
-    for (const char *p = text; *p != '\0';) {
-        gunichar c = g_utf8_get_char_validated(p, -1);
-        const char *special;
-
-        if (c >= 0x110000) {                /* a stray byte */
-            print_unicode(out, 0xFFFD);
-            p++;
-            continue;
-        }
-        special = c < 0x80 ? strchr(plain, (int)c) : NULL;
-        if (special != NULL) {
-            g_string_append_c(out, '\\');
-            g_string_append_c(out, letter[special - plain]);
-        } else if (c >= 0x20 && c < 0x7f) {
-            g_string_append_c(out, (char)c);
-        } else {
-            print_unicode(out, c);
-        }
-        p = g_utf8_next_char(p);
-    }
-    g_string_append_c(out, '"');
-}
-
 void options_print_value(GString *out, const Option *value)
 {
     char number[G_ASCII_DTOSTR_BUF_SIZE];

@@ -62,6 +62,8 @@ ImageOptions *options_from_keyval(const char *text, char ***ret_warnings, GError
 
 /* A value as qemu prints it in JSON on one line. */
 void options_print_value(GString *out, const Option *value);
+/* Text in quotes. All but printable ASCII is \uXXXX; each sequence that is not UTF-8, is overlong, a
+ * surrogate or a noncharacter is one \uFFFD. */
 void options_print_string(GString *out, const char *text);
 /* The place of a key in qemu's dictionaries: they are walked by ascending bucket. */
 guint options_bucket(const char *key);

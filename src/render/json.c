@@ -2,59 +2,9 @@
 #include "config.h"
 
 #include <stdio.h>
-#include <string.h>
 
+#include "image/options.h"
 #include "render/json.h"
-
-/* The code point at *p, which moves on; -1 for a sequence that is none. qemu reads sequences of up
- * to six bytes before it judges them, and takes C0 80 for zero. */
-static gint32 next_code_point(const guchar **p)
-{
-    static const guint32 least[] = { 0, 0, 0x80, 0x800, 0x10000, 0x200000, 0x4000000 };
-    guint lead = *(*p)++, length, n = 1;
-    guint32 code;
-
-    if (lead < 0x80) {
-        return (gint32)lead;
-    }
-    if (lead < 0xC0 || lead >= 0xFE) {
-        return -1;
-    }
-    length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF8 ? 4 : lead < 0xFC ? 5 : 6;
-    code = lead & (0x7Fu >> length);
-    for (; n < length && (**p & 0xC0) == 0x80; n++) {
-        code = code << 6 | (*(*p)++ & 0x3Fu);
-    }
-    if (n < length || (code < least[length] && !(length == 2 && code == 0)) || code > 0x10FFFF ||
-        (code >= 0xD800 && code < 0xE000) || (code >= 0xFDD0 && code <= 0xFDEF) ||
-        (code & 0xFFFE) == 0xFFFE) {
-        return -1;
-    }
-    return (gint32)code;
-}
-
-void json_append_string(GString *out, const char *text)
-{
-    static const char plain[] = "\"\\\b\f\n\r\t", escaped[] = "\"\\bfnrt";
-
-    g_string_append_c(out, '"');
-    for (const guchar *p = (const guchar *)text; *p != '\0';) {
-        gint32 code = next_code_point(&p);
-        const char *found = code > 0 && code < 0x80 ? strchr(plain, code) : NULL;
-
-        if (found != NULL) {
-            g_string_append_printf(out, "\\%c", escaped[found - plain]);
-        } else if (code >= 0x20 && code < 0x7F) {
-            g_string_append_c(out, (char)code);
-        } else if (code > 0xFFFF) {
-            g_string_append_printf(out, "\\u%04X\\u%04X", 0xD800 + ((guint)code - 0x10000) / 0x400,
-                                   0xDC00 + ((guint)code - 0x10000) % 0x400);
-        } else {
-            g_string_append_printf(out, "\\u%04X", code < 0 ? 0xFFFD : (guint)code);
-        }
-    }
-    g_string_append_c(out, '"');
-}
 
 static void append_indented(GString *out, const Value *value, guint depth);
 
@@ -68,7 +18,7 @@ static void append_members(GString *out, const Value *value, guint depth, const 
 
         g_string_append_printf(out, "%s\n%*s", i > 0 ? "," : "", (int)(depth + 1) * 4, "");
         if (member->key != NULL) {
-            json_append_string(out, member->key);
+            options_print_string(out, member->key);
             g_string_append(out, ": ");
         }
         append_indented(out, member->value, depth + 1);
@@ -89,7 +39,7 @@ static void append_indented(GString *out, const Value *value, guint depth)
         g_string_append_printf(out, "%" G_GUINT64_FORMAT, value_get_uint(value));
         break;
     case VALUE_STRING:
-        json_append_string(out, value_get_string(value));
+        options_print_string(out, value_get_string(value));
         break;
     case VALUE_OBJECT:
         append_members(out, value, depth, "{}");

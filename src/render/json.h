@@ -7,9 +7,6 @@
 
 /* Append text, without a newline at the end. */
 void json_append(GString *out, const Value *value);
-/* Append text in quotes. All but printable ASCII is \uXXXX; each sequence that is not UTF-8, is
- * overlong, a surrogate or a noncharacter is one \uFFFD. */
-void json_append_string(GString *out, const char *text);
 /* Print a value and a newline on stdout. */
 void json_print(const Value *value);
 

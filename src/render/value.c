@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "abi/props.h"
+#include "image/options.h"
 #include "render/value.h"
 
 struct Value {
@@ -184,21 +185,10 @@ const Value *value_find(const Value *object, const char *key)
     return NULL;
 }
 
-/* qemu's dictionaries have 512 buckets; this is the one of a key. */
-static guint bucket_of(const char *key)
-{
-    guint32 hash = 0x238F13AFu * (guint32)strlen(key);
-
-    for (guint i = 0; key[i] != '\0'; i++) {
-        hash += (guint32)(guchar)key[i] << (i * 5 % 24);
-    }
-    return (1103515243u * hash + 12345u) % 512;
-}
-
 static int compare_members(gconstpointer a, gconstpointer b)
 {
     const ValueMember *x = *(const ValueMember *const *)a, *y = *(const ValueMember *const *)b;
-    guint bucket_x = bucket_of(x->key), bucket_y = bucket_of(y->key);
+    guint bucket_x = options_bucket(x->key), bucket_y = options_bucket(y->key);
 
     if (bucket_x != bucket_y) {
         return bucket_x < bucket_y ? -1 : 1;
