@@ -375,6 +375,10 @@ ABI_AT(abi_extent, codec, 40);
  * ret1: how many of the questions were taken (the table may fill up); the host
  * asks the rest again. ZERO and DISCARD are done when the job returns, apart
  * from their FILL steps, which are linked like data.
+ * A question that fails ends the answer in front of it, so that what was taken
+ * before is not lost; asked again, first, it fails the job. The host does the
+ * steps of one cluster in the order they were given, also when they belong to
+ * several questions or jobs; it links or aborts each step, FILL too.
  */
 
 /* ---- codecs -------------------------------------------------------------- */

@@ -22,12 +22,14 @@ const CliCommand cli_commands[] = {
     { "commit", "Write an image's changes into its backing file",
       OPEN "[-q] [-f FMT] [-t CACHE] [-b BASE] [-r RATE] [-d] [-p] FILE", .function = cmd_later },
     { "compare", "Compare the content of two images",
-      OPEN "[-f FMT] [-F FMT] [-T CACHE] [-p] [-q] [-s] [-U] FILE1 FILE2", .function = cmd_later },
+      OPEN "[-f FMT] [-F FMT] [-T CACHE] [-p] [-q] [-s] [-U] FILE1 FILE2",
+      .function = cmd_compare, .options = cmd_compare_options, .failure = 2 },
     { "convert", "Copy images into a new one, in any format",
       OPEN
       "[--target-image-opts] [--target-is-zero] [--bitmaps [--skip-broken-bitmaps]] [-U] [-C] [-c] "
       "[-p] [-q] [-n] [-f FMT] [-t CACHE] [-T CACHE] [-O FMT] [-B FILE [-F FMT]] [-o OPTIONS] "
-      "[-l SNAPSHOT] [-S SIZE] [-r RATE] [-m N] [-W] [--salvage] FILE [FILE2 [...]] OUTPUT", .function = cmd_later },
+      "[-l SNAPSHOT] [-S SIZE] [-r RATE] [-m N] [-W] [--salvage] FILE [FILE2 [...]] OUTPUT",
+      .function = cmd_convert, .options = cmd_convert_options },
     { "create", "Make a new image",
       "[--object OBJDEF] [-q] [-f FMT] [-b FILE [-F FMT]] [-u] [-o OPTIONS] FILE [SIZE]", .function = cmd_create,
       .options = cmd_create_options },
@@ -38,7 +40,8 @@ const CliCommand cli_commands[] = {
       OPEN "[-f FMT] [--output=human|json] [--backing-chain] [-U] FILE", .function = cmd_info,
       .options = cmd_info_options },
     { "map", "Show where the parts of an image are stored",
-      OPEN "[-f FMT] [--start-offset=OFFSET] [--max-length=LENGTH] [--output=human|json] [-U] FILE", .function = cmd_later },
+      OPEN "[-f FMT] [--start-offset=OFFSET] [--max-length=LENGTH] [--output=human|json] [-U] FILE",
+      .function = cmd_map, .options = cmd_map_options },
     { "measure", "Tell how much space an image would take",
       "[--output=human|json] [-O FMT] [-o OPTIONS] "
       "[--size N | [--object OBJDEF] [--image-opts] [-f FMT] [-l SNAPSHOT] FILE]",

@@ -6,10 +6,9 @@
 
 #include "cli/progress.h"
 
-static const double step = 1.0;     /* percent */
-
 static struct {
     gboolean shown;
+    double least;                   /* percent between two lines */
     double last;                    /* percent, as shown last */
 } progress;
 
@@ -27,12 +26,13 @@ static void print_line(FILE *stream, double percent, char end)
     fflush(stream);
 }
 
-void progress_start(gboolean shown)
+void progress_start(gboolean shown, double least)
 {
     struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
     sigaction(SIGUSR1, &action, NULL);
     progress.shown = shown;
+    progress.least = least;
     progress.last = 0;
     if (shown) {
         print_line(stdout, 0, '\r');
@@ -48,7 +48,7 @@ void progress_update(guint64 done, guint64 total, gpointer user_data)
         asked = 0;
         print_line(stderr, percent, '\n');
     }
-    if (progress.shown && (percent - progress.last >= step || percent >= 100.0)) {
+    if (progress.shown && (percent - progress.last >= progress.least || percent >= 100.0)) {
         progress.last = percent;
         print_line(stdout, percent, '\r');
     }

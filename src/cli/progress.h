@@ -8,10 +8,10 @@
 
 #include <glib.h>
 
-/* Begin; shown prints 0.00 at once. */
-void progress_start(gboolean shown);
+/* Begin; shown prints 0.00 at once. Steps of less than least percent are not shown. */
+void progress_start(gboolean shown, double least);
 /* done of total, any unit. Has CopyProgress's shape; user_data is not used. Safe from any thread,
- * one at a time. Steps below one percent are not shown. */
+ * one at a time. */
 void progress_update(guint64 done, guint64 total, gpointer user_data);
 /* End the line. Without effect if nothing was begun. */
 void progress_end(void);

@@ -92,18 +92,13 @@ static gboolean ask(CopyEngine *e, Talk *talk, GError **error)
     return TRUE;
 }
 
-/* The driver refused the question at the front, in the middle of tasks [first, end). */
-static void fail_front(CopyEngine *e, const Talk *talk, guint64 first, guint64 end,
-                       const GError *why)
+/* The driver refused the question at the front; first is the first task of the talk. */
+static void fail_front(CopyEngine *e, const Talk *talk, guint64 first, const GError *why)
 {
     CopyTask *task = talk->owner[0] ? talk->owner[0] : copy_engine_task(e, first);
     guint64 start = talk->ask[0].guest_offset;
     GError *error = NULL;
 
-    task->asked_end = talk->owner[0] ? start : 0;
-    for (guint64 number = task->sequence + 1; number < end; number++) {
-        copy_engine_task(e, number)->asked_end = 0;
-    }
     for (guint i = 0; i < task->pieces->len; i++) {
         const CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, i);
         if (start >= piece->start && start - piece->start < piece->length) {
@@ -131,7 +126,7 @@ void copy_engine_plan(CopyEngine *e, guint64 first, guint64 end)
         CopyTask *task = copy_engine_task(e, number);
         for (guint i = 0; i < task->segments->len; i++) {
             if (talk->n == MOST_QUESTIONS && !ask(e, talk, &why)) {
-                fail_front(e, talk, first, end, why);
+                fail_front(e, talk, first, why);
                 return;
             }
             talk->owner[talk->n] = task;
@@ -140,7 +135,7 @@ void copy_engine_plan(CopyEngine *e, guint64 first, guint64 end)
     }
     while (talk->n) {
         if (!ask(e, talk, &why)) {
-            fail_front(e, talk, first, end, why);
+            fail_front(e, talk, first, why);
             return;
         }
     }
@@ -194,12 +189,11 @@ static void remember(CopyEngine *e, const CopyTask *task, guint16 kind, guint64 
 
 void copy_engine_settle(CopyEngine *e, const CopyTask *task)
 {
-    for (guint i = 0; i < task->segments->len; i++) {
-        const struct abi_extent *x = &g_array_index(task->segments, CopySegment, i).ask;
-        guint64 end = MIN(end_of(x), MAX(task->asked_end, x->guest_offset));
-        guint64 cut = CLAMP(task->good_end, x->guest_offset, end);
-        remember(e, task, ABI_EXT_LINK, x->guest_offset, cut);
-        remember(e, task, ABI_EXT_ABORT, cut, end);
+    for (guint i = 0; i < task->steps->len; i++) {
+        const struct abi_extent *step = &g_array_index(task->steps, struct abi_extent, i);
+        guint64 cut = CLAMP(task->good_end, step->guest_offset, end_of(step));
+        remember(e, task, ABI_EXT_LINK, step->guest_offset, cut);
+        remember(e, task, ABI_EXT_ABORT, cut, end_of(step));
     }
 }
 

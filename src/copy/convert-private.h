@@ -53,9 +53,8 @@ static inline CopyTask *copy_engine_task(CopyEngine *e, guint64 sequence)
 /* Note that a task failed; takes over error. The lock is held. */
 void copy_engine_fail(CopyEngine *e, guint64 sequence, GError *error);
 
-/* Ask the target about tasks [first, end), and tell it what is in place. The tasks' steps are set,
- * and where the target refused, their asked_end; the failure is noted. The lock is not held, but
- * e->planning is set. */
+/* Ask the target about tasks [first, end), and tell it what is in place. The tasks' steps are set;
+ * a failure is noted. The lock is not held, but e->planning is set. */
 void copy_engine_plan(CopyEngine *e, guint64 first, guint64 end);
 /* Ask about one task of a target without clusters. */
 gboolean copy_engine_plan_one(CopyEngine *e, CopyTask *task, GError **error);

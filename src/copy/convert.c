@@ -298,14 +298,14 @@ static gboolean count_total(CopyEngine *e, GError **error)
 static guint engine_init(CopyEngine *e, const CopyConvert *job)
 {
     const struct abi_facts *facts = image_facts(job->target);
-    guint workers = copy_workers(job->coroutines);
+    guint workers = copy_workers(job->workers);
 
     e->job = job;
     e->failed = G_MAXUINT64;
     e->planned_order = image_format(job->target) != ABI_FORMAT_RAW;
     e->plan.job = job;
     e->plan.sparse = copy_sparse_init(job->sparse, 0);
-    e->plan.zero_init = job->target_is_zero && !job->target_backing;
+    e->plan.zero_init = job->target_is_zero && !job->target_has_backing;
     e->plan.cluster = e->planned_order ? facts->cluster_size : 0;
     e->plan.codec = job->compress ? facts->codec : ABI_CODEC_NONE;
     e->plan.buffer_size = e->plan.codec ? MAX(CODED_TASK, facts->cluster_size) : COPY_BUFFER_SIZE;

@@ -18,22 +18,22 @@ typedef struct {
     Image **sources;            /* concatenated */
     guint n_sources;
     Image *target;              /* opened for writing, big enough */
-    Image *target_backing;      /* -B: what the target's holes show; NULL if none */
+    gboolean target_has_backing; /* -B: what a source does not allocate itself is left out */
+    guint64 target_backing_size; /* bytes, where the target has a backing file; else G_MAXUINT64 */
     gboolean compress;          /* -c */
     gboolean target_is_zero;    /* everything unwritten reads as zeros already */
-    gboolean target_exists;     /* -n */
-    gboolean out_of_order;      /* -W */
     gboolean copy_range;        /* -C */
     gboolean salvage;           /* --salvage */
     guint64 sparse;             /* -S bytes; 0: everything is written */
     guint64 rate;               /* -r bytes a second; 0: no limit */
-    guint coroutines;           /* -m */
+    guint workers;              /* -m: most threads; 0: as many as useful */
     const char *program;        /* begins warnings on stderr; NULL: no warnings */
     CopyProgress progress;
     gpointer progress_data;
 } CopyConvert;
 
-/* Copy all guest-visible bytes. Errors in qemu-img's words ("error while reading at byte N: ..."). */
+/* Copy all guest-visible bytes. Errors in qemu-img's words ("error while reading at byte N: ...");
+ * the target then holds what lies in front of N, as far as it was a task's to write. Not closed. */
 gboolean copy_convert(const CopyConvert *job, GError **error);
 
 typedef enum {

@@ -12,7 +12,6 @@ struct CopyCutter {
     const CopyConvert *job;
     guint32 cluster;            /* of a compressed target, else 0 */
     guint64 total;
-    guint64 backing_size;       /* of the target's backing file */
     guint64 at;                 /* in the target */
     guint source;               /* at lies in this one */
     guint64 base;               /* where it begins in the target */
@@ -29,7 +28,7 @@ static guint64 source_size(const CopyCutter *c, guint i)
 /* The source number i begins at c->at. */
 static void open_source(CopyCutter *c, guint i)
 {
-    CopyWalkFlags flags = COPY_WALK_HOLES | (c->job->target_backing ? COPY_WALK_TOP : 0);
+    CopyWalkFlags flags = COPY_WALK_HOLES | (c->job->target_has_backing ? COPY_WALK_TOP : 0);
 
     g_clear_pointer(&c->walk, copy_walk_free);
     c->source = i;
@@ -48,7 +47,6 @@ CopyCutter *copy_cutter_new(const CopyConvert *job, guint32 cluster)
     for (guint i = 0; i < job->n_sources; i++) {
         c->total += source_size(c, i);
     }
-    c->backing_size = job->target_backing ? image_size(job->target_backing) : 0;
     open_source(c, 0);
     return c;
 }
@@ -144,7 +142,7 @@ static gboolean take(CopyCutter *c, guint64 length, GArray *parts, GError **erro
 static CopyPieceKind kind_of(const CopyCutter *c)
 {
     if (c->run.zero) {
-        gboolean behind = c->job->target_backing && c->at >= c->backing_size;
+        gboolean behind = c->job->target_has_backing && c->at >= c->job->target_backing_size;
         return behind ? COPY_PIECE_BACKING : COPY_PIECE_ZERO;
     }
     return c->run.data ? COPY_PIECE_DATA : COPY_PIECE_BACKING;
@@ -162,9 +160,9 @@ gboolean copy_cutter_next(CopyCutter *c, CopyPiece *ret_piece, GArray *parts, gb
     }
     CopyPiece piece = { .kind = kind_of(c), .start = c->at };
     guint64 length = MIN(align_up(c->run.length, SECTOR), c->base + c->size - c->at);
-    if (c->job->target_backing && c->at < c->backing_size) {
+    if (c->job->target_has_backing && c->at < c->job->target_backing_size) {
         /* From there on zeros are treated in another way. */
-        length = MIN(length, c->backing_size - c->at);
+        length = MIN(length, c->job->target_backing_size - c->at);
     }
     if (c->cluster && length < c->cluster) {
         length = MIN(c->cluster, c->total - c->at);

@@ -74,16 +74,22 @@ static const CopySegment *segment_at(Writer *w, guint64 guest)
     return NULL;
 }
 
-/* The piece at guest failed: what lies in front of it stays. */
+/* Writing failed at guest. The error names the piece; what lies in front of the segment stays. */
 static void fail_at(CopyTask *task, guint64 guest, const GError *why)
 {
     const CopyPiece *piece = piece_at(task, guest);
-    guint64 start = piece ? piece->start : guest;
 
     g_clear_error(&task->error);
     g_set_error(&task->error, IMAGE_ERROR, IMAGE_ERROR_IO,
-                "error while writing at byte %" G_GUINT64_FORMAT ": %s", start, why->message);
-    task->good_end = start;
+                "error while writing at byte %" G_GUINT64_FORMAT ": %s",
+                piece ? piece->start : guest, why->message);
+    task->good_end = piece ? piece->start : guest;
+    for (guint i = 0; i < task->segments->len; i++) {
+        const struct abi_extent *ask = &g_array_index(task->segments, CopySegment, i).ask;
+        if (ask->guest_offset <= guest) {
+            task->good_end = MAX(task->good_end, ask->guest_offset);
+        }
+    }
 }
 
 /* What a step means. FALSE with the error set when its bytes cannot be had. */

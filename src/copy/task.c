@@ -59,7 +59,6 @@ void copy_task_collect(CopyTask *task, const CopyPlan *plan, CopyCutter *cutter,
 
     task->used = 0;
     task->offload = FALSE;
-    task->asked_end = G_MAXUINT64;
     g_array_set_size(task->pieces, 0);
     g_array_set_size(task->parts, 0);
     g_array_set_size(task->segments, 0);

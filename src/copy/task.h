@@ -38,7 +38,6 @@ typedef struct {
     GArray *segments;           /* CopySegment, ascending */
     GArray *steps;              /* struct abi_extent, the plan's answers */
     GError *error;              /* what is left of pieces, and good segments, came before it */
-    guint64 asked_end;          /* what lies behind it the target was never asked about */
     guint64 good_end;           /* once written: what lies in front of it is in place */
 } CopyTask;
 

@@ -5,6 +5,7 @@
  * several times with different definitions of PROFILE_FACT.
  */
 PROFILE_FACT(INFO_CHILDREN, 80000, 0, "info", "info shows the child nodes of an image")
+PROFILE_FACT(MAP_PRESENT, 60100, 0, "map", "map's JSON has the member present")
 PROFILE_FACT(MAP_COMPRESSED, 80200, 0, "map", "map's JSON has the member compressed")
 PROFILE_FACT(HELP_PER_COMMAND, 100100, 0, "cli", "each subcommand has its own --help and usage errors point to it")
 PROFILE_FACT(GETOPT_WORDS, 100100, 0, "create", "getopt itself says which option of a subcommand is wrong")

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* map: the man page and shell completion follow this table. */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "cli/object.h"
+#include "cli/size.h"
+#include "copy/copy.h"
+#include "profile/profile.h"
+
+static struct {
+    char *format, *start, *length;
+    gboolean image_opts, force_share;
+    CliOutput output;
+} opt;
+
+const CliOption cmd_map_options[] = {
+    COMMON_FORMAT(&opt.format),
+    COMMON_IMAGE_OPTS(&opt.image_opts),
+    CLI_OPTION(CLI_STRING, "start-offset", "s", &opt.start, "OFFSET", "where to begin"),
+    CLI_OPTION(CLI_STRING, "max-length", "l", &opt.length, "LEN", "how much to look at"),
+    COMMON_OUTPUT(&opt.output),
+    COMMON_FORCE_SHARE(&opt.force_share),
+    OBJECT_OPTION,
+    { CLI_END },
+};
+
+typedef struct {
+    gboolean any;
+    gboolean unknown_place;     /* the human form met data it cannot show */
+} Printer;
+
+static const char *word(gboolean b)
+{
+    return b ? "true" : "false";
+}
+
+static void print_json(const CopyMapEntry *e, gboolean first)
+{
+    printf("%s{ \"start\": %" G_GUINT64_FORMAT ", \"length\": %" G_GUINT64_FORMAT
+           ", \"depth\": %u", first ? "" : ",\n", e->start, e->length, e->depth);
+    if (profile_has(FACT_MAP_PRESENT)) {
+        printf(", \"present\": %s", word(e->present));
+    }
+    printf(", \"zero\": %s, \"data\": %s", word(e->zero), word(e->data));
+    if (profile_has(FACT_MAP_COMPRESSED)) {
+        printf(", \"compressed\": %s", word(e->compressed));
+    }
+    if (e->has_offset) {
+        printf(", \"offset\": %" G_GUINT64_FORMAT, e->offset);
+    }
+    putchar('}');
+}
+
+static gboolean print_entry(const CopyMapEntry *e, gpointer data)
+{
+    Printer *printer = data;
+
+    if (opt.output == CLI_JSON) {
+        print_json(e, !printer->any);
+    } else if (e->data && !e->has_offset) {
+        printer->unknown_place = TRUE;
+        return FALSE;
+    } else if (e->data && !e->zero) {
+        printf("%#-16" G_GINT64_MODIFIER "x%#-16" G_GINT64_MODIFIER "x%#-16" G_GINT64_MODIFIER
+               "x%s\n", e->start, e->length, e->offset, e->filename);
+    }
+    printer->any = TRUE;
+    return TRUE;
+}
+
+static gboolean print_map(Image *img, guint64 start, guint64 length, GError **error)
+{
+    Printer printer = { FALSE, FALSE };
+
+    if (opt.output == CLI_JSON) {
+        putchar('[');
+    } else {
+        printf("%-16s%-16s%-16s%s\n", "Offset", "Length", "Mapped to", "File");
+    }
+    if (!copy_map(img, start, length, print_entry, &printer, error)) {
+        g_prefix_error(error, "Could not read file metadata: ");
+        return FALSE;
+    }
+    if (printer.unknown_place) {
+        g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED,
+                    "File contains external, encrypted or compressed clusters.");
+        return FALSE;
+    }
+    if (opt.output == CLI_JSON) {
+        if (!printer.any) {
+            print_json(&(CopyMapEntry){ .start = start }, TRUE);
+        }
+        puts("]");
+    }
+    return TRUE;
+}
+
+static gboolean range_argument(const char *what, const char *text, gint64 *bytes, GError **error)
+{
+    return text == NULL || size_argument(what, text, 0, G_MAXINT64, bytes, error);
+}
+
+int cmd_map(const CliCommand *self, int n_args, char **args)
+{
+    ImageFlags flags = opt.force_share ? IMAGE_FORCE_SHARE : 0;
+    gint64 start = 0, length = G_MAXINT64;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ImageSpec) spec = NULL;
+    g_autoptr(Image) img = NULL;
+
+    if (!range_argument("start offset", opt.start, &start, &error) ||
+        !range_argument("max length", opt.length, &length, &error)) {
+        return cli_fail(self, g_steal_pointer(&error));
+    }
+    if (n_args != 1) {
+        return cli_usage_error(self, "Expecting one image file name");
+    }
+    if (!cli_output_valid(opt.output, &error) ||
+        (spec = common_spec(args[0], opt.format, opt.image_opts, &error)) == NULL ||
+        (img = image_open(spec, flags, 0, &error)) == NULL ||
+        !print_map(img, (guint64)start, (guint64)length, &error)) {
+        return cli_fail(self, g_steal_pointer(&error));
+    }
+    return 0;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <string.h>
+
+#include "abi/props.h"
+#include "cli/cli.h"
+#include "cli/common.h"
+#include "cli/convert-target.h"
+#include "cli/create-options.h"
+
+/* The handle of an external data file, as image/ attaches it. */
+#define DATA_FILE_HANDLE 1
+
+static gboolean refuse(GError **error, const char *format, const char *word)
+{
+    g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED, format, word);
+    return FALSE;
+}
+
+static gboolean is_given(const CreateOptions *options, const char *name)
+{
+    return create_options_has_name(options, name) && create_options_get(options, name) != NULL;
+}
+
+static gboolean is_on(const CreateOptions *options, const char *name)
+{
+    const char *value = is_given(options, name) ? create_options_get(options, name) : NULL;
+
+    return value != NULL && !g_str_equal(value, "off");
+}
+
+/* -B and -F stand above backing_file and backing_fmt of -o. */
+static gboolean take_backing(ConvertTarget *t, CreateOptions *options, guint n_sources,
+                             GError **error)
+{
+    if (t->backing != NULL && !create_options_set(options, "backing_file", t->backing, NULL)) {
+        return refuse(error, "Backing file not supported for file format '%s'", t->format);
+    }
+    if (t->backing_format != NULL &&
+        !create_options_set(options, "backing_fmt", t->backing_format, NULL)) {
+        return refuse(error, "Backing file format not supported for file format '%s'", t->format);
+    }
+    if (!is_given(options, "backing_file")) {
+        return TRUE;
+    }
+    t->has_backing = TRUE;
+    if (n_sources > 1) {
+        return refuse(error, "Having a backing file for the target makes no sense when "
+                      "concatenating multiple input images%s", "");
+    }
+    if (!is_given(options, "backing_fmt")) {
+        return refuse(error, "Use of backing file requires explicit backing format%s", "");
+    }
+    return TRUE;
+}
+
+static gboolean check_compression(const ConvertTarget *t, const CreateOptions *options,
+                                  GError **error)
+{
+    if (!t->compress) {
+        return TRUE;
+    }
+    if (is_on(options, "encryption") || is_given(options, "encrypt.format")) {
+        return refuse(error, "Compression and encryption not supported at the same time%s", "");
+    }
+    if (is_on(options, "preallocation")) {
+        return refuse(error, "Compression and preallocation not supported at the same time%s", "");
+    }
+    return TRUE;
+}
+
+/* Does an image hold persistent bitmaps? */
+static gboolean has_bitmaps(Image *img)
+{
+    g_autoptr(GBytes) info = image_info(img, ABI_INFO_SPECIFIC, NULL);
+    struct props_reader reader = { 0 };
+    struct props_item item;
+    gsize size;
+
+    if (info == NULL) {
+        return FALSE;
+    }
+    reader.base = g_bytes_get_data(info, &size);
+    reader.size = (guint32)size;
+    while (props_next(&reader, &item) > 0) {
+        if (item.type == ABI_PROP_LIST && item.key_length == strlen("bitmaps") &&
+            memcmp(item.key, "bitmaps", item.key_length) == 0) {
+            return props_next(&reader, &item) > 0 && item.type != ABI_PROP_END;
+        }
+    }
+    return FALSE;
+}
+
+static gboolean check_bitmaps(const ConvertTarget *t, GPtrArray *sources, GError **error)
+{
+    if (!t->bitmaps) {
+        return TRUE;
+    }
+    if (sources->len > 1) {
+        return refuse(error, "Copying bitmaps only possible with single source%s", "");
+    }
+    if (image_format(sources->pdata[0]) != ABI_FORMAT_QCOW2) {
+        return refuse(error, "Source lacks bitmap support%s", "");
+    }
+    if (has_bitmaps(sources->pdata[0])) {
+        return refuse(error, "Copying bitmaps is not part of this build of %s", PACKAGE_NAME);
+    }
+    return TRUE;
+}
+
+static gboolean create(ConvertTarget *t, GPtrArray *sources, guint64 total, GError **error)
+{
+    g_autoptr(CreateOptions) options = create_options_new(t->format, error);
+    g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, total);
+    g_autoptr(GBytes) props = NULL;
+
+    if (options == NULL ||
+        (t->options != NULL && !create_options_parse(options, t->options, error)) ||
+        !create_options_set(options, "size", size, error) ||
+        !take_backing(t, options, sources->len, error) ||
+        !check_compression(t, options, error)) {
+        return FALSE;
+    }
+    if (t->compress && g_str_equal(t->format, "raw")) {
+        return refuse(error, "Compression not supported for this file format%s", "");
+    }
+    if (!check_bitmaps(t, sources, error)) {
+        return FALSE;
+    }
+    t->is_zero = !is_on(options, "preallocation");
+    props = create_options_props(options);
+    if (!image_create(t->filename, t->format, total, props, 0, error)) {
+        g_prefix_error(error, "%s: error while converting %s: ", t->filename, t->format);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* Does a fresh image read as zeros? Clusters that are not there do; what is preallocated, or raw,
+ * does if it is a file: a device holds what it held. */
+static gboolean fresh_is_zero(const ConvertTarget *t)
+{
+    guint32 flags = image_facts(t->img)->flags;
+    IoFile *file = (flags & ABI_FACT_DATA_FILE) != 0
+                       ? image_file_by_handle(t->img, DATA_FILE_HANDLE)
+                       : image_file(t->img);
+
+    if (image_format(t->img) != ABI_FORMAT_RAW && t->is_zero) {
+        return TRUE;
+    }
+    return file != NULL && io_kind(file) != IO_KIND_HOST_DEVICE;
+}
+
+static gboolean check_opened(ConvertTarget *t, guint64 total, GError **error)
+{
+    guint32 flags = image_facts(t->img)->flags;
+
+    if (t->exists && image_size(t->img) < total) {
+        return refuse(error, "output file is smaller than input file%s", "");
+    }
+    if (t->exists && t->compress && (flags & ABI_FACT_CAN_COMPRESS) == 0) {
+        return refuse(error, "Compression not supported for this file format%s", "");
+    }
+    if (t->bitmaps && (image_format(t->img) != ABI_FORMAT_QCOW2 || (flags & ABI_FACT_V2) != 0)) {
+        return refuse(error, "Format driver '%s' does not support bitmaps",
+                      image_format_name(t->img));
+    }
+    if (t->claimed_zero && t->has_backing) {
+        return refuse(error, "Cannot use --target-is-zero when the destination image has a "
+                      "backing file%s", "");
+    }
+    return TRUE;
+}
+
+gboolean convert_target_open(ConvertTarget *t, GPtrArray *sources, guint64 total, GError **error)
+{
+    ImageFlags flags = IMAGE_WRITE | (t->sparse ? IMAGE_UNMAP : 0);
+    g_autoptr(ImageSpec) spec = NULL;
+    IoFlags cache = 0;
+
+    if (t->exists) {
+        t->has_backing = t->backing != NULL;
+        if (t->has_backing && sources->len > 1) {
+            return refuse(error, "Having a backing file for the target makes no sense when "
+                          "concatenating multiple input images%s", "");
+        }
+        if (!check_bitmaps(t, sources, error)) {
+            return FALSE;
+        }
+    } else if (!create(t, sources, total, error)) {
+        return FALSE;
+    }
+    if (!common_cache(t->cache_word, FALSE, &cache, error) ||
+        (spec = common_spec(t->filename, t->format, t->image_opts, error)) == NULL ||
+        (t->img = image_open(spec, flags, cache, error)) == NULL) {
+        return FALSE;
+    }
+    t->is_zero = t->exists ? t->claimed_zero : fresh_is_zero(t);
+    t->backing_size = image_backing(t->img) != NULL ? image_size(image_backing(t->img))
+                                                    : G_MAXUINT64;
+    return check_opened(t, total, error);
+}
+
+void convert_target_clear(ConvertTarget *t)
+{
+    g_clear_pointer(&t->img, image_unref);
+}
