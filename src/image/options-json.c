@@ -12,20 +12,30 @@
 /* Nested further, a name is nonsense; qemu stops at 1024. */
 #define MAX_DEPTH 64u
 
-/* json-glib's findings in the words of qemu's parser. */
-static const char *words_for(const GError *failed)
+/* json-glib's findings in the words of qemu's parser. Its codes leave much open, its messages say
+ * more; where they are of no help (they may be translated), the general words stand. */
+static char *words_for(const GError *failed)
 {
+    const char *word = strstr(failed->message, "unexpected identifier `");
+
+    if (strstr(failed->message, "expected end of file") != NULL) {
+        return g_strdup("Expecting at most one JSON value");
+    }
+    if (word != NULL) {
+        word += strlen("unexpected identifier `");
+        return g_strdup_printf("JSON parse error, invalid keyword '%.*s'",
+                               (int)strcspn(word, "'"), word);
+    }
+    if (strstr(failed->message, "end of file") != NULL) {
+        return g_strdup("JSON parse error, premature EOI");
+    }
     switch (failed->code) {
     case JSON_PARSER_ERROR_MISSING_COLON:
-        return "JSON parse error, missing : in object pair";
+        return g_strdup("JSON parse error, missing : in object pair");
     case JSON_PARSER_ERROR_MISSING_COMMA:
-        return "JSON parse error, expected separator in dict";
-    case JSON_PARSER_ERROR_INVALID_BAREWORD:
-        return "JSON parse error, invalid keyword";
-    case JSON_PARSER_ERROR_TRAILING_COMMA:
-        return "JSON parse error, expecting value";
+        return g_strdup("JSON parse error, expected separator in dict");
     default:
-        return "JSON parse error, expecting value";
+        return g_strdup("JSON parse error, expecting value");
     }
 }
 
@@ -142,7 +152,9 @@ ImageOptions *options_from_json(const char *text, GError **error)
 
     g_signal_connect(parser, "object-member", G_CALLBACK(on_member), &watch);
     if (!json_parser_load_from_data(parser, text, -1, &failed)) {
-        fail(error, words_for(failed));
+        g_autofree char *words = words_for(failed);
+
+        fail(error, words);
         return NULL;
     }
     root = json_parser_get_root(parser);
@@ -176,9 +188,6 @@ void options_print_value(GString *out, const Option *value)
         break;
     case OPTION_INT:
         g_string_append_printf(out, "%" G_GINT64_FORMAT, value->number);
-        break;
-    case OPTION_UINT:
-        g_string_append_printf(out, "%" G_GUINT64_FORMAT, (guint64)value->number);
         break;
     case OPTION_DOUBLE:
         g_string_append(out, g_ascii_formatd(number, sizeof number, "%.17g", value->real));

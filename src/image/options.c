@@ -199,8 +199,6 @@ static char *value_text(const Option *option)
         return g_strdup(option->string);
     case OPTION_INT:
         return g_strdup_printf("%" G_GINT64_FORMAT, option->number);
-    case OPTION_UINT:
-        return g_strdup_printf("%" G_GUINT64_FORMAT, (guint64)option->number);
     case OPTION_DOUBLE:
         return g_strdup_printf("%.17g", option->real);
     case OPTION_BOOL:

@@ -14,7 +14,6 @@
 typedef enum {
     OPTION_STRING,
     OPTION_INT,         /* number */
-    OPTION_UINT,        /* number, as unsigned: above G_MAXINT64 */
     OPTION_DOUBLE,      /* real */
     OPTION_BOOL,        /* number: 0 or 1 */
     OPTION_NULL,

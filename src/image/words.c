@@ -139,7 +139,7 @@ gint words_errno(const struct abi_result *result)
     return row_errno(find_row(result->status), (gint)result->io_errno);
 }
 
-char *words_of_message(const struct abi_message *message)
+char *words_of_message(const struct abi_message *message, const void *text, gsize text_length)
 {
-    return words_of(message->code, message->arg, G_N_ELEMENTS(message->arg), NULL, 0, 0);
+    return words_of(message->code, message->arg, G_N_ELEMENTS(message->arg), text, text_length, 0);
 }

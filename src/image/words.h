@@ -38,8 +38,9 @@ extern const WordsTable words_qcow2;
 char *words_of_result(const struct abi_result *result);
 /* The errno that goes with it (positive): the host's if one is recorded. */
 gint words_errno(const struct abi_result *result);
-/* Words of a message of a check. text may be NULL. Free with g_free. */
-char *words_of_message(const struct abi_message *message);
+/* Words of a message of a check, text being the bytes behind the struct (may be NULL). Free with
+ * g_free. */
+char *words_of_message(const struct abi_message *message, const void *text, gsize text_length);
 /* The same from parts: n_args values, text of any bytes, a positive errno or 0. */
 char *words_of(gint code, const guint64 *args, guint n_args, const void *text, gsize text_length,
                gint error);

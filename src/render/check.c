@@ -89,7 +89,8 @@ gboolean check_print_messages(GBytes *messages)
             return FALSE;
         }
         memcpy(&message, item.value, sizeof message);
-        words = words_of_message(&message);
+        words = words_of_message(&message, item.value + sizeof message,
+                                 item.value_length - sizeof message);
         fprintf(message.stream == 1 ? stdout : stderr, "%s\n", words);
     }
     return more == 0;

@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Images: chains, what is read through them, locks by use, raw writing and creating. Images are
+ * made and judged by the real qemu-img and qemu-io. */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "abi/props.h"
+#include "image/image.h"
+#include "profile/profile.h"
+#include "tests/testutil.h"
+
+#define MIB ((guint64)1 << 20)
+
+static gboolean have_qemu;
+
+/* Run words of a command line (no quoting); the status must be 0. */
+static void run(const char *format, ...) G_GNUC_PRINTF(1, 2);
+static void run(const char *format, ...)
+{
+    g_autofree char *line = NULL;
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) argv = NULL;
+    int status = -1;
+    va_list args;
+
+    va_start(args, format);
+    line = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_assert_true(g_shell_parse_argv(line, NULL, &argv, &error));
+    g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL,
+                 NULL, NULL, &status, &error);
+    g_assert_no_error(error);
+    g_assert_true(g_spawn_check_wait_status(status, &error));
+    g_assert_no_error(error);
+}
+
+static gboolean skip_without_qemu(void)
+{
+    if (!have_qemu) {
+        g_test_skip("no qemu-img and qemu-io here");
+    }
+    return !have_qemu;
+}
+
+static Image *open_image(const char *name, ImageFlags flags)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ImageSpec) spec = image_spec_from_name(name, NULL, &error);
+    Image *img;
+
+    g_assert_no_error(error);
+    img = image_open(spec, flags, 0, &error);
+    g_assert_no_error(error);
+    return img;
+}
+
+static char *open_error(const char *name, ImageFlags flags)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ImageSpec) spec = image_spec_from_name(name, NULL, &error);
+    g_autoptr(Image) img = spec ? image_open(spec, flags, 0, &error) : NULL;
+
+    g_assert_null(img);
+    return g_strdup(error->message);
+}
+
+/* What the image holds must be what "qemu-img convert -O raw" makes of it; read in steps. */
+static void assert_reads_like_qemu(const char *name, gsize step)
+{
+    g_autofree guint8 *ours = g_malloc(step), *whole = NULL;
+    g_autoptr(Image) img = open_image(name, 0);
+    g_autoptr(GError) error = NULL;
+    gsize size;
+
+    run("qemu-img convert -O raw %s expected.raw", name);
+    g_assert_true(g_file_get_contents("expected.raw", (char **)&whole, &size, &error));
+    g_assert_cmpuint(image_size(img), ==, size);
+    for (gsize at = 0; at < size; at += step) {
+        gsize n = MIN(step, size - at);
+
+        g_assert_true(image_read(img, at, ours, n, &error));
+        g_assert_no_error(error);
+        if (memcmp(ours, whole + at, n) != 0) {
+            g_test_fail_printf("%s differs within %zu bytes at %zu", name, n, at);
+            return;
+        }
+    }
+    /* behind the end: zeros */
+    memset(ours, 1, MIN(step, 512));
+    g_assert_true(image_read(img, size + 4096, ours, MIN(step, 512), &error));
+    g_assert_cmpuint(ours[0], ==, 0);
+}
+
+/* ---- reading --------------------------------------------------------------------- */
+
+typedef struct {
+    const char *name;
+    const char *make[6];        /* command lines */
+} ReadRow;
+
+#define WRITE "qemu-io -c 'write -P 1 0 64k' -c 'write -P 2 100k 300k' -c 'write -z 1M 64k' "
+#define OVER "qemu-io -c 'write -P 3 32k 64k' -c 'write -z 200k 40k' -c 'write -P 4 2M 64k' "
+
+static const ReadRow read_rows[] = {
+    { "raw", { "qemu-img create -q -f raw x.img 3M", WRITE "-f raw x.img" } },
+    { "odd-raw", { "qemu-img create -q -f raw x.img 3M", "truncate -s 1000001 x.img",
+                   "qemu-io -c 'write -P 5 999000 1000' -f raw x.img" } },
+    { "qcow2", { "qemu-img create -q -f qcow2 x.img 3M", WRITE "x.img" } },
+    { "small-clusters", { "qemu-img create -q -f qcow2 -o cluster_size=512 x.img 3M",
+                          WRITE "x.img" } },
+    { "big-clusters", { "qemu-img create -q -f qcow2 -o cluster_size=2M x.img 3M",
+                        WRITE "x.img" } },
+    { "subclusters", { "qemu-img create -q -f qcow2 -o extended_l2=on x.img 3M", WRITE "x.img" } },
+    { "compressed", { "qemu-img create -q -f raw y.img 3M", WRITE "-f raw y.img",
+                      "qemu-img convert -c -O qcow2 y.img x.img" } },
+    { "compressed-zstd", { "qemu-img create -q -f raw y.img 3M", WRITE "-f raw y.img",
+                           "qemu-img convert -c -O qcow2 -o compression_type=zstd y.img x.img" } },
+    { "compressed-big", { "qemu-img create -q -f raw y.img 5M", WRITE "-f raw y.img",
+                          "qemu-img convert -c -O qcow2 -o cluster_size=2M y.img x.img" } },
+    { "compressed-small", { "qemu-img create -q -f raw y.img 3M", WRITE "-f raw y.img",
+                            "qemu-img convert -c -O qcow2 -o cluster_size=512 y.img x.img" } },
+    { "data-file", { "qemu-img create -q -f qcow2 -o data_file=d.raw x.img 3M", WRITE "x.img" } },
+    { "overlay", { "qemu-img create -q -f qcow2 b.img 3M", WRITE "b.img",
+                   "qemu-img create -q -f qcow2 -b b.img -F qcow2 x.img", OVER "x.img" } },
+    { "long-overlay", { "qemu-img create -q -f raw b.img 300k",
+                        "qemu-io -c 'write -P 6 0 300k' -f raw b.img",
+                        "qemu-img create -q -f qcow2 -b b.img -F raw x.img 4M", OVER "x.img" } },
+    { "short-overlay", { "qemu-img create -q -f qcow2 b.img 3M", WRITE "b.img",
+                         "qemu-img create -q -f qcow2 -b b.img -F qcow2 x.img 150k" } },
+    { "chain", { "qemu-img create -q -f qcow2 b.img 3M", WRITE "b.img",
+                 "qemu-img create -q -f qcow2 -o cluster_size=4k -b b.img -F qcow2 c.img",
+                 OVER "c.img", "qemu-img create -q -f qcow2 -b c.img -F qcow2 x.img 4M",
+                 "qemu-io -c 'write -P 7 1M 1000k' x.img" } },
+};
+
+static void test_read(gconstpointer data)
+{
+    const ReadRow *row = data;
+    static const gsize steps[] = { 4 * MIB, 65536, 5000 };
+
+    if (skip_without_qemu()) {
+        return;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(row->make) && row->make[i] != NULL; i++) {
+        run("%s", row->make[i]);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
+        assert_reads_like_qemu("x.img", steps[i]);
+    }
+}
+
+/* Several threads at once, on an image of compressed clusters: one codec cpu each, or a wait. */
+typedef struct {
+    Image *img;
+    const guint8 *expected;
+    guint64 start, length;
+    gboolean ok;
+} Reader;
+
+static gpointer read_thread(gpointer data)
+{
+    Reader *r = data;
+    g_autofree guint8 *buf = g_malloc(70000);
+
+    r->ok = TRUE;
+    for (guint64 at = r->start; r->ok && at < r->start + r->length; at += 70000) {
+        gsize n = (gsize)MIN(70000, r->start + r->length - at);
+
+        r->ok = image_read(r->img, at, buf, n, NULL) && memcmp(buf, r->expected + at, n) == 0;
+    }
+    return NULL;
+}
+
+static void test_read_threads(void)
+{
+    enum { N = 4 };
+    Reader readers[N];
+    GThread *threads[N];
+    g_autofree guint8 *whole = NULL;
+    g_autoptr(GString) writes = g_string_new(NULL);
+    g_autoptr(Image) img = NULL;
+    gsize size;
+
+    if (skip_without_qemu()) {
+        return;
+    }
+    run("qemu-img create -q -f raw y.img 8M");
+    for (guint i = 0; i < 60; i++) {
+        g_string_append_printf(writes, " -c 'write -P %u %uk 100k'", i + 1, i * 130);
+    }
+    run("qemu-io%s -f raw y.img", writes->str);
+    run("qemu-img convert -c -O qcow2 y.img x.img");
+    g_assert_true(g_file_get_contents("y.img", (char **)&whole, &size, NULL));
+    img = open_image("x.img", 0);
+    for (guint i = 0; i < N; i++) {
+        readers[i] = (Reader){ img, whole, i * 2 * MIB, 2 * MIB, FALSE };
+        threads[i] = g_thread_new("reader", read_thread, &readers[i]);
+    }
+    for (guint i = 0; i < N; i++) {
+        g_thread_join(threads[i]);
+        g_assert_true(readers[i].ok);
+    }
+}
+
+static void test_broken_cluster(void)
+{
+    g_autoptr(Image) img = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree guint8 *buf = g_malloc(65536);
+    struct abi_extent e[4];
+    guint n;
+    guint64 next;
+
+    if (skip_without_qemu()) {
+        return;
+    }
+    run("qemu-img create -q -f raw y.img 1M");
+    run("qemu-io -c 'write -P 9 0 256k' -f raw y.img");
+    run("qemu-img convert -c -O qcow2 y.img x.img");
+    {
+        g_autoptr(Image) good = open_image("x.img", 0);
+        g_assert_true(image_extents(good, 0, 65536, e, 4, &n, &next, &error));
+        g_assert_cmpuint(n, ==, 1);
+        g_assert_cmpuint(e[0].kind, ==, ABI_EXT_COOKED);
+    }
+    run("qemu-io -f raw -c 'write -P 255 %" G_GUINT64_FORMAT " 20' x.img", e[0].file_offset);
+    img = open_image("x.img", 0);
+    g_assert_false(image_read(img, 0, buf, 65536, &error));
+    g_assert_cmpstr(error->message, ==, "Input/output error");
+    g_clear_error(&error);
+    /* its neighbours are as good as before */
+    g_assert_true(image_read(img, 65536, buf, 65536, &error));
+    g_assert_cmpuint(buf[0], ==, 9);
+}
+
+static void test_read_extents(void)
+{
+    g_autoptr(Image) img = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree guint8 *a = g_malloc(3 * MIB), *b = g_malloc(3 * MIB);
+    struct abi_extent e[128];
+    guint n;
+    guint64 next;
+
+    if (skip_without_qemu()) {
+        return;
+    }
+    run("qemu-img create -q -f raw y.img 3M");
+    run(WRITE "-f raw y.img");
+    run("qemu-img convert -c -O qcow2 -o cluster_size=16k y.img x.img");
+    img = open_image("x.img", 0);
+    g_assert_true(image_extents(img, 0, 400 * 1024, e, 128, &n, &next, &error));
+    g_assert_cmpuint(next, ==, 400 * 1024);
+    for (guint i = 0; i < n; i++) {         /* what is not stored is for the caller to know */
+        if (e[i].kind == ABI_EXT_HOLE) {
+            e[i].kind = ABI_EXT_ZERO;
+        }
+    }
+    g_assert_true(image_read_extents(img, e, n, a, 2, &error));
+    g_assert_no_error(error);
+    g_assert_true(image_read(img, 0, b, 400 * 1024, &error));
+    g_assert_cmpmem(a, 400 * 1024, b, 400 * 1024);
+    /* an extent that lies is refused */
+    e[0].handle = 99;
+    e[0].kind = ABI_EXT_DATA;
+    g_assert_false(image_read_extents(img, e, 1, a, 0, &error));
+    g_assert_error(error, IMAGE_ERROR, IMAGE_ERROR_FORMAT);
+}
+
+static void test_raw_extents(void)
+{
+    static const struct {
+        guint64 start, length;
+        guint16 kind;
+    } expected[] = {
+        { 0, 64 << 10, ABI_EXT_DATA },
+        { 64 << 10, 960 << 10, ABI_EXT_ZERO },
+        { 1 << 20, 64 << 10, ABI_EXT_DATA },
+        { (1 << 20) + (64 << 10), (1 << 20) - (64 << 10) + 512, ABI_EXT_ZERO },
+    };
+    g_autoptr(Image) img = NULL;
+    g_autoptr(GError) error = NULL;
+    struct abi_extent e[8];
+    guint n;
+    guint64 next;
+
+    if (skip_without_qemu()) {
+        return;
+    }
+    run("qemu-img create -q -f raw x.img 1M");
+    run("truncate -s 2097153 x.img");
+    run("qemu-io -c 'write -P 1 0 64k' -c 'write -P 2 1M 64k' -f raw x.img");
+    img = open_image("x.img", 0);
+    g_assert_true(image_extents(img, 0, G_MAXINT64, e, 8, &n, &next, &error));
+    g_assert_no_error(error);
+    g_assert_cmpuint(n, ==, G_N_ELEMENTS(expected));
+    g_assert_cmpuint(next, ==, 2 * MIB + 512);
+    for (guint i = 0; i < n; i++) {
+        g_assert_cmpuint(e[i].guest_offset, ==, expected[i].start);
+        g_assert_cmpuint(e[i].length, ==, expected[i].length);
+        g_assert_cmpuint(e[i].kind, ==, expected[i].kind);
+        g_assert_cmpuint(e[i].file_offset, ==, expected[i].start);
+    }
+}
+
+static void test_snapshot(void)
+{
+    static const char *const words[] = { "1", "first", "snapshot.id=1", "snapshot.name=first",
+                                         "snapshot.id=1,snapshot.name=first" };
+    static const char *const unknown[] = { "2", "snapshot.id=first", "snapshot.name=1",
+                                           "snapshot.id=1,snapshot.name=x", "" };
+    guint8 byte;
+
+    if (skip_without_qemu()) {
+        return;
+    }
+    run("qemu-img create -q -f qcow2 x.img 1M");
+    run("qemu-io -c 'write -P 1 0 64k' x.img");
+    run("qemu-img snapshot -c first x.img");
+    run("qemu-io -c 'write -P 2 0 64k' x.img");
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
+        g_autoptr(Image) img = open_image("x.img", 0);
+        g_autoptr(GError) error = NULL;
+
+        g_assert_true(image_read(img, 0, &byte, 1, &error));
+        g_assert_cmpuint(byte, ==, 2);
+        g_assert_true(image_select_snapshot(img, words[i], &error));
+        g_assert_no_error(error);
+        g_assert_true(image_read(img, 0, &byte, 1, &error));
+        g_assert_cmpuint(byte, ==, 1);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(unknown); i++) {
+        g_autoptr(Image) img = open_image("x.img", 0);
+        g_autoptr(GError) error = NULL;
+
+        g_assert_false(image_select_snapshot(img, unknown[i], &error));
+        g_assert_nonnull(error);
+    }
+}
+
+/* ---- chains ---------------------------------------------------------------------------- */
+
+static void test_chain_errors(void)
+{
+    g_autofree char *loop = NULL, *missing = NULL, *top = NULL;
+
+    if (skip_without_qemu()) {
+        return;
+    }
+    run("qemu-img create -q -f qcow2 -u -b two.img -F qcow2 one.img 1M");
+    run("qemu-img create -q -f qcow2 -u -b one.img -F qcow2 two.img 1M");
+    loop = open_error("one.img", 0);
+    g_assert_cmpstr(loop, ==,
+                    "Could not open 'one.img': Could not open backing file: Could not open backing "
+                    "file: Backing file 'one.img' creates an infinite loop.");
+    run("qemu-img create -q -f qcow2 -u -b nowhere.img -F raw three.img 1M");
+    missing = open_error("three.img", 0);
+    g_assert_cmpstr(missing, ==, "Could not open 'three.img': Could not open backing file: Could "
+                                 "not open 'nowhere.img': No such file or directory");
+    /* one layer alone can be opened */
+    g_autoptr(Image) img = open_image("three.img", IMAGE_NO_BACKING | IMAGE_NO_IO);
+    g_assert_cmpstr(image_backing_name(img), ==, "nowhere.img");
+    g_assert_cmpstr(image_backing_format(img), ==, "raw");
+}
+
+static void test_chain_names(void)
+{
+    g_autoptr(Image) img = NULL;
+
+    if (skip_without_qemu()) {
+        return;
+    }
+    g_assert_cmpint(mkdir("sub", 0755), ==, 0);
+    run("qemu-img create -q -f raw sub/base.img 1M");
+    run("qemu-img create -q -f qcow2 -b base.img -F raw sub/top.img");
+    img = open_image("sub/top.img", 0);
+    g_assert_cmpstr(image_backing_name(img), ==, "base.img");
+    g_assert_cmpstr(image_backing_full(img), ==, "sub/base.img");
+    g_assert_nonnull(image_backing(img));
+    g_assert_cmpstr(image_exact_path(image_backing(img)), ==, "sub/base.img");
+    g_assert_cmpstr(image_format_name(image_backing(img)), ==, "raw");
+}
+
+static void test_long_chain(void)
+{
+    g_autofree char *message = NULL, *bytes = NULL;
+    g_autoptr(GString) folder = g_string_new(NULL), last = g_string_new(NULL);
+    gsize size;
+
+    if (skip_without_qemu()) {
+        return;
+    }
+    /* The same image in a folder, and in a folder of that, ...: each names the next. */
+    run("qemu-img create -q -f qcow2 -o cluster_size=4k -u -b d/l.img -F qcow2 l.img 1M");
+    g_assert_true(g_file_get_contents("l.img", &bytes, &size, NULL));
+    for (guint i = 1; i < 258; i++) {
+        g_autofree char *file = NULL;
+
+        g_string_append(folder, "d/");
+        g_assert_cmpint(mkdir(folder->str, 0755), ==, 0);
+        file = g_strconcat(folder->str, "l.img", NULL);
+        g_assert_true(g_file_set_contents(file, bytes, (gssize)size, NULL));
+    }
+    message = open_error("l.img", 0);
+    g_assert_nonnull(strstr(message, "would be layer 257 of the chain; at most 256 are opened"));
+    g_free(message);
+
+    /* 60 of them are no trouble. */
+    g_string_assign(last, folder->str);
+    g_string_truncate(folder, 2 * 257 - 2 * 59);
+    g_string_append(folder, "l.img");
+    g_string_append(last, "l.img");
+    run("qemu-img create -q -f qcow2 %s 1M", last->str);
+    run("qemu-io -c 'write -P 5 512k 64k' %s", last->str);
+    {
+        g_autoptr(Image) img = open_image(folder->str, 0);
+        guint8 byte = 1;
+
+        g_assert_true(image_read(img, 520 * 1024, &byte, 1, NULL));
+        g_assert_cmpuint(byte, ==, 5);
+        g_assert_true(image_read(img, 0, &byte, 1, NULL));
+        g_assert_cmpuint(byte, ==, 0);
+    }
+    message = NULL;
+}
+
+/* ---- locks by use ------------------------------------------------------------------------ */
+
+typedef struct {
+    const char *name, *format, *data_format;
+    ImageFlags first, second;
+    const char *message;        /* of the second, behind "Could not open 'x.img': "; NULL: opens */
+} LockRow;
+
+#define HINT "\nIs another process using the image [x.img]?"
+
+static const LockRow lock_rows[] = {
+    { "format/write-info", "qcow2", NULL, IMAGE_WRITE, IMAGE_NO_IO | IMAGE_NO_BACKING,
+      "Failed to get shared \"write\" lock" HINT },
+    { "format/write-info-share", "qcow2", NULL, IMAGE_WRITE,
+      IMAGE_NO_IO | IMAGE_NO_BACKING | IMAGE_FORCE_SHARE, NULL },
+    { "format/write-read-share", "qcow2", NULL, IMAGE_WRITE, IMAGE_FORCE_SHARE, NULL },
+    { "format/write-write", "qcow2", NULL, IMAGE_WRITE, IMAGE_WRITE,
+      "Failed to get \"write\" lock" HINT },
+    { "format/read-read", "qcow2", NULL, 0, 0, NULL },
+    { "format/read-steady", "qcow2", NULL, 0, IMAGE_STEADY, NULL },
+    { "format/read-write", "qcow2", NULL, 0, IMAGE_WRITE, "Failed to get \"write\" lock" HINT },
+    { "raw/write-read", "raw", NULL, IMAGE_WRITE, 0, NULL },
+    { "raw/write-write", "raw", NULL, IMAGE_WRITE, IMAGE_WRITE, NULL },
+    { "raw/write-steady", "raw", NULL, IMAGE_WRITE, IMAGE_STEADY,
+      "Failed to get shared \"write\" lock" HINT },
+    { "raw/write-steady-share", "raw", NULL, IMAGE_WRITE, IMAGE_STEADY | IMAGE_FORCE_SHARE, NULL },
+    { "raw/steady-write", "raw", NULL, IMAGE_STEADY, IMAGE_WRITE,
+      "Failed to get \"write\" lock" HINT },
+    { "raw/locking-off", "raw", NULL, IMAGE_STEADY, IMAGE_WRITE | IMAGE_NO_LOCK, NULL },
+};
+
+static void test_lock(gconstpointer data)
+{
+    const LockRow *row = data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ImageSpec) spec = image_spec_from_name("x.img", row->format, NULL);
+    g_autoptr(Image) first = NULL, second = NULL;
+    g_autofree char *message = NULL;
+
+    if (skip_without_qemu()) {
+        return;
+    }
+    unlink("x.img");
+    run("qemu-img create -q -f %s x.img 1M", row->format);
+    first = image_open(spec, row->first, 0, &error);
+    g_assert_no_error(error);
+    second = image_open(spec, row->second, 0, &error);
+    if (row->message != NULL) {
+        message = g_strconcat("Could not open 'x.img': ", row->message, NULL);
+    }
+    g_assert_cmpstr(error ? error->message : NULL, ==, message);
+}
+
+/* ---- raw: creating and writing --------------------------------------------------------------- */
+
+static void test_create_raw(void)
+{
+    g_autoptr(GError) error = NULL;
+    struct stat st;
+
+    g_assert_true(image_create("new.raw", "raw", 1000, NULL, 0, &error));
+    g_assert_no_error(error);
+    g_assert_cmpint(stat("new.raw", &st), ==, 0);
+    g_assert_cmpint(st.st_size, ==, 1024);
+    g_assert_true(image_create("file:new.raw", "file", 1000, NULL, 0, &error));
+    g_assert_no_error(error);
+    g_assert_cmpint(stat("new.raw", &st), ==, 0);
+    g_assert_cmpint(st.st_size, ==, 1000);
+    g_assert_false(image_create("foo:x", "raw", 512, NULL, 0, &error));
+    g_assert_cmpstr(error->message, ==, "Unknown protocol 'foo'");
+    g_clear_error(&error);
+    g_assert_false(image_create("new.raw", "raw", (guint64)7 << 60, NULL, 0, &error));
+    g_assert_error(error, IMAGE_ERROR, IMAGE_ERROR_TOO_BIG);
+    g_clear_error(&error);
+    g_assert_false(image_create("nodir/x", "raw", 512, NULL, 0, &error));
+    g_assert_cmpstr(error->message, ==, "Could not create 'nodir/x': No such file or directory");
+}
+
+static void test_write_raw(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ImageSpec) spec = image_spec_from_name("w.raw", "raw", &error);
+    g_autoptr(Image) img = NULL;
+    g_autofree guint8 *buf = g_malloc(MIB);
+    struct abi_extent in[3] = {
+        { .guest_offset = 0, .length = 65536, .kind = ABI_EXT_DATA },
+        { .guest_offset = 65536, .length = 65536, .kind = ABI_EXT_ZERO, .flags = ABI_EXTF_UNMAP },
+        { .guest_offset = 131072, .length = 512, .kind = ABI_EXT_DATA },
+    }, out[3];
+    guint count, taken;
+
+    g_assert_true(image_create("w.raw", "raw", MIB, NULL, 0, &error));
+    img = image_open(spec, IMAGE_WRITE, 0, &error);
+    g_assert_no_error(error);
+    memset(buf, 7, MIB);
+    g_assert_true(image_write(img, 0, buf, MIB, &error));
+    g_assert_true(image_write_zeroes(img, 4096, 4096, TRUE, &error));
+    g_assert_no_error(error);
+    g_assert_true(image_read(img, 0, buf, 16384, &error));
+    g_assert_cmpuint(buf[4095], ==, 7);
+    g_assert_cmpuint(buf[4096], ==, 0);
+    g_assert_cmpuint(buf[8191], ==, 0);
+    g_assert_cmpuint(buf[8192], ==, 7);
+    g_assert_true(image_write_plan(img, in, 3, out, 3, &count, &taken, &error));
+    g_assert_cmpuint(taken, ==, 3);
+    g_assert_cmpuint(count, ==, 2);
+    g_assert_cmpuint(out[1].file_offset, ==, 131072);
+    g_assert_true(image_write_plan(img, in, 3, out, 1, &count, &taken, &error));
+    g_assert_cmpuint(taken, ==, 2);         /* no room for the third */
+    g_assert_true(image_read(img, 65536, buf, 512, &error));
+    g_assert_cmpuint(buf[0], ==, 0);
+    g_assert_false(image_write(img, MIB - 256, buf, 512, &error));
+    g_assert_cmpstr(error->message, ==, "Input/output error");
+    g_clear_error(&error);
+    g_assert_true(image_flush(img, &error));
+    g_assert_true(image_truncate(img, 2 * MIB, ABI_PREALLOC_OFF, TRUE, &error));
+    g_assert_cmpuint(image_size(img), ==, 2 * MIB);
+    g_assert_true(image_close(img, &error));
+    g_assert_no_error(error);
+}
+
+static void test_create_on_device_folder(void)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_assert_false(image_create("/dev/instar-test-none", "raw", 512, NULL, 0, &error));
+    g_assert_cmpint(access("/dev/instar-test-none", F_OK), !=, 0);
+}
+
+int main(int argc, char **argv)
+{
+    g_autofree char *img = g_find_program_in_path("qemu-img");
+    g_autofree char *io = g_find_program_in_path("qemu-io");
+
+    g_test_init(&argc, &argv, NULL);
+    have_qemu = img != NULL && io != NULL;
+    for (guint i = 0; i < G_N_ELEMENTS(read_rows); i++) {
+        g_autofree char *path = g_strconcat("/image/read/", read_rows[i].name, NULL);
+        g_test_add_data_func(path, &read_rows[i], test_read);
+    }
+    g_test_add_func("/image/read-threads", test_read_threads);
+    g_test_add_func("/image/broken-cluster", test_broken_cluster);
+    g_test_add_func("/image/read-extents", test_read_extents);
+    g_test_add_func("/image/raw-extents", test_raw_extents);
+    g_test_add_func("/image/snapshot", test_snapshot);
+    g_test_add_func("/image/chain/errors", test_chain_errors);
+    g_test_add_func("/image/chain/names", test_chain_names);
+    g_test_add_func("/image/chain/long", test_long_chain);
+    for (guint i = 0; i < G_N_ELEMENTS(lock_rows); i++) {
+        g_autofree char *path = g_strconcat("/image/lock/", lock_rows[i].name, NULL);
+        g_test_add_data_func(path, &lock_rows[i], test_lock);
+    }
+    g_test_add_func("/image/create/raw", test_create_raw);
+    g_test_add_func("/image/create/device-folder", test_create_on_device_folder);
+    g_test_add_func("/image/write/raw", test_write_raw);
+    return g_test_run();
+}
