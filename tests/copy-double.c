@@ -125,6 +125,11 @@ guint64 image_size(const Image *img)
     return img->size;
 }
 
+guint64 image_start(const Image *img)
+{
+    return 0;
+}
+
 guint32 image_format(const Image *img)
 {
     return img->format;
@@ -218,6 +223,20 @@ gboolean image_read_extent(Image *img, const struct abi_extent *e, void *buf, gu
         /* Zeros inside data: every third block of 4 KiB. */
         if ((e->guest_offset + i) / 4096 % 3 == 2) {
             bytes[i] = 0;
+        }
+    }
+    return TRUE;
+}
+
+gboolean image_read_extents(Image *img, const struct abi_extent *e, guint n, void *buf,
+                            guint worker, GError **error)
+{
+    guint8 *to = buf;
+
+    for (guint i = 0; i < n; to += e[i++].length) {
+        g_assert_cmpuint(e[i].guest_offset, ==, e[0].guest_offset + (guint64)(to - (guint8 *)buf));
+        if (!image_read_extent(img, &e[i], to, worker, error)) {
+            return FALSE;
         }
     }
     return TRUE;

@@ -197,7 +197,7 @@ static gboolean select_snapshot(GPtrArray *sources, GError **error)
 static gboolean open_sources(GPtrArray *sources, guint n, char **names, guint64 *ret_total,
                              GError **error)
 {
-    ImageFlags flags = opt.force_share ? IMAGE_FORCE_SHARE : 0;
+    ImageFlags flags = IMAGE_STEADY | (opt.force_share ? IMAGE_FORCE_SHARE : 0);
     IoFlags cache = 0;
     guint64 total = 0;
 

@@ -24,7 +24,7 @@ static CopyMapEntry entry_from_run(const CopyRun *run)
         .present = run->present,
         .compressed = run->compressed,
         .has_offset = run->has_offset,
-        .offset = run->offset,
+        .offset = run->offset + image_start(run->layer),
         .depth = run->depth,
         .filename = run->file ? io_path(run->file) : NULL,
     };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reading many runs at once: plain neighbours with one system call, compressed
- * clusters fetched together and decoded in one job of the cell.
+ * Reading many runs at once, so that compressed clusters are fetched and decoded
+ * together, and finding out which one it was that failed.
  */
 #ifndef INSTAR_COPY_READ_H
 #define INSTAR_COPY_READ_H
