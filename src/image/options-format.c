@@ -129,11 +129,11 @@ static gboolean take_encrypt(Image *img, ImageOptions *options, GString *strong,
             g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Parameter '%s' is unexpected", safe);
             return FALSE;
         }
-        g_string_append(strong, "\"encrypt.");
-        g_string_append(strong, safe);
-        g_string_append(strong, "\": ");
-        options_print_value(strong, option);
-        g_string_append_c(strong, '\n');
+        if (g_str_equal(option->key, "key-secret")) {
+            g_string_append(strong, "\"encrypt.key-secret\": ");
+            options_print_value(strong, option);
+            g_string_append_c(strong, '\n');
+        }
     }
     if (encrypted && !(img->flags & IMAGE_NO_IO)) {
         return fail(error, options_get(given, "key-secret") == NULL

@@ -280,6 +280,7 @@ gboolean image_read_extent(Image *img, const struct abi_extent *e, void *buf, gu
 static gboolean select_call(CellCall *call, const char *words, GByteArray *in, GError **error)
 {
     g_autoptr(ImageOptions) options = NULL;
+    g_auto(GStrv) warnings = NULL;
     const char *id, *name;
 
     if (!g_str_has_prefix(words, "snapshot.")) {
@@ -287,9 +288,12 @@ static gboolean select_call(CellCall *call, const char *words, GByteArray *in, G
         g_byte_array_append(in, (const guint8 *)words, (guint)strlen(words));
         return TRUE;
     }
-    options = options_from_keyval(words, NULL, error);
+    options = options_from_keyval(words, &warnings, error);
     if (options == NULL) {
         return FALSE;
+    }
+    for (guint i = 0; warnings[i] != NULL; i++) {
+        image_warn("%s", warnings[i]);
     }
     id = options_get_string(options, "snapshot.id");
     name = options_get_string(options, "snapshot.name");

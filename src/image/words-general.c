@@ -15,7 +15,7 @@ static const WordsRow general_rows[] = {
     { FMT_E_CODEC, 0, "{errno}", EIO },
     { FMT_E_TABLE_FULL, 0, "Internal error: the answer of the cell does not fit", E2BIG },
     { FMT_E_CORRUPT_CLUSTER, 0, "{errno}", EIO },
-    { FMT_E_NO_SNAPSHOT, 0, "Can't find the snapshot", ENOENT },
+    { FMT_E_NO_SNAPSHOT, 0, "Can't find snapshot", ENOENT },
     { FMT_E_READ_ONLY, 0, "{errno}", EACCES },
     { FMT_E_NO_SPACE, 0, "{errno}", ENOSPC },
 };
