@@ -35,6 +35,9 @@ static inline struct cpu *cpu_self(void)
 /* Say what is in the mailbox's request and wait until the host has answered. */
 void cpu_ring(struct cpu *cpu, enum abi_request_kind kind);
 
+/* The same for a request that is there already. */
+void cpu_ring_bell(struct cpu *cpu);
+
 /* Fill in cpu->env: requests of this cpu, memory of its arena. */
 void cpu_make_env(struct cpu *cpu);
 

@@ -26,10 +26,8 @@ static void ring_channel(int channel)
     }
 }
 
-void cpu_ring(struct cpu *cpu, enum abi_request_kind kind)
+void cpu_ring_bell(struct cpu *cpu)
 {
-    cpu->box->request.head =
-        (struct abi_head){ sizeof cpu->box->request, (uint16_t)kind, ABI_VERSION };
     __asm__ volatile("" ::: "memory");
     if (cpu->boot->flags & ABI_BOOT_PROCESS) {
         ring_channel(cpu->boot->channel);
@@ -37,4 +35,11 @@ void cpu_ring(struct cpu *cpu, enum abi_request_kind kind)
         *(volatile uint32_t *)cpu->boot->doorbell = 1;
     }
     __asm__ volatile("" ::: "memory");
+}
+
+void cpu_ring(struct cpu *cpu, enum abi_request_kind kind)
+{
+    cpu->box->request.head =
+        (struct abi_head){ sizeof cpu->box->request, (uint16_t)kind, ABI_VERSION };
+    cpu_ring_bell(cpu);
 }

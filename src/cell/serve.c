@@ -9,7 +9,7 @@
 
 /* A job may ring this often and move this many bytes, and more only in proportion to the files
  * it works on. */
-#define FREE_DOORBELLS 32768u
+#define FREE_DOORBELLS 16384u
 #define BYTES_PER_DOORBELL 512u
 #define FREE_BYTES (4ull << 30)
 #define BYTES_FACTOR 16u
