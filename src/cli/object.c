@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
-#include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/object.h"
+#include "image/json-library.h"
 
 /* Objects qemu-img can make; of these, secrets are of use here. */
 static const char *const types[] = {
@@ -117,11 +117,15 @@ static gboolean read_words(const char *words, Members *members, GError **error)
 /* {"qom-type": ...}: all members are strings. */
 static gboolean read_json(const char *text, Members *members, GError **error)
 {
-    g_autoptr(JsonParser) parser = json_parser_new();
+    g_autoptr(JsonParser) parser = NULL;
     JsonObjectIter iter;
     const char *name;
     JsonNode *node;
 
+    if (!json_library_load(error)) {
+        return FALSE;
+    }
+    parser = json_parser_new();
     if (!json_parser_load_from_data(parser, text, -1, NULL)) {
         return refuse(error, "JSON parse error, %s", "invalid JSON text");
     }

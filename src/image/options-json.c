@@ -2,11 +2,11 @@
 /* Options from a json: name, and their way back into one. */
 #include "config.h"
 
-#include <json-glib/json-glib.h>
 #include <math.h>
 #include <string.h>
 
 #include "image/image.h"
+#include "image/json-library.h"
 #include "image/options.h"
 
 /* Nested further, a name is nonsense; qemu stops at 1024. */
@@ -143,13 +143,17 @@ static void on_member(JsonParser *parser, JsonObject *object, const char *name, 
 
 ImageOptions *options_from_json(const char *text, GError **error)
 {
-    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    g_autoptr(JsonParser) parser = NULL;
     g_autoptr(GHashTable) members = g_hash_table_new(NULL, NULL);
     Watch watch = { members, FALSE };
     g_autoptr(GError) failed = NULL;
     g_autoptr(ImageOptions) options = options_new();
     JsonNode *root;
 
+    if (!json_library_load(error)) {
+        return NULL;
+    }
+    parser = json_parser_new_immutable();
     g_signal_connect(parser, "object-member", G_CALLBACK(on_member), &watch);
     if (!json_parser_load_from_data(parser, text, -1, &failed)) {
         g_autofree char *words = words_for(failed);
