@@ -77,23 +77,32 @@ static int64_t deflate_cluster(struct codec *c, const struct abi_codec *w, bool 
         c->deflate, at(w->in_address), w->in_length, at(w->out_address), w->out_length);
 }
 
+/* Frames one after another until there is enough, as qemu-img reads them: a frame that goes on
+ * beyond that is an error, bytes behind the last one are not. */
 static int64_t zstd_decode(struct codec *c, const struct abi_codec *w)
 {
-    /* Bytes behind the frame are passed over here too. */
-    size_t stored = ZSTD_findFrameCompressedSize(at(w->in_address), w->in_length);
+    uint64_t in = 0, out = 0;
 
-    if (ZSTD_isError(stored)) {
-        return FMT_E_CODEC;
-    }
     if (!c->zstd_in) {
         c->zstd_in = ZSTD_createDCtx();
     }
     if (!c->zstd_in) {
         return FMT_E_NO_MEMORY;
     }
-    size_t out = ZSTD_decompressDCtx(c->zstd_in, at(w->out_address), w->out_length,
-                                     at(w->in_address), stored);
-    return out == w->out_length ? (int64_t)out : FMT_E_CODEC;
+    while (out < w->out_length) {
+        size_t stored = ZSTD_findFrameCompressedSize(at(w->in_address + in), w->in_length - in);
+        if (ZSTD_isError(stored)) {
+            return FMT_E_CODEC;
+        }
+        size_t got = ZSTD_decompressDCtx(c->zstd_in, at(w->out_address + out),
+                                         w->out_length - out, at(w->in_address + in), stored);
+        if (ZSTD_isError(got)) {
+            return FMT_E_CODEC;
+        }
+        in += stored;
+        out += got;
+    }
+    return (int64_t)out;
 }
 
 static int64_t zstd_encode(struct codec *c, const struct abi_codec *w)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <errno.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include "abi/status.h"
 #include "cell/cell.h"
@@ -266,6 +267,35 @@ static void test_longer_stream(gconstpointer backend)
     deflateEnd(&z);
 }
 
+/* A cluster of zstd in several frames, as qemu-img takes it; one frame with too much, as it does
+ * not. */
+static void test_zstd_frames(gconstpointer backend)
+{
+    static const guint8 skippable[] = { 0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 'a', 'b', 'c', 'd' };
+    guint64 address;
+    gsize size;
+
+    if (!use_backend(backend)) {
+        return;
+    }
+    g_autoptr(Cell) cell = start(1);
+    guint8 *window = cell_window(cell, 1, &address, &size, NULL);
+    g_autofree guint8 *plain = g_malloc(CLUSTER + 999), *frames = g_malloc(CLUSTER);
+    gsize n = sizeof skippable;
+
+    fill(plain, CLUSTER + 999, 5);
+    memcpy(frames, skippable, n);
+    n += ZSTD_compress(frames + n, CLUSTER - n, plain, 1000, 3);
+    n += ZSTD_compress(frames + n, CLUSTER - n, plain, 0, 3);
+    n += ZSTD_compress(frames + n, CLUSTER - n, plain + 1000, CLUSTER - 1000, 3);
+    memcpy(window, frames, n);
+    memset(window + n, 0x77, 100);
+    g_assert_cmpint(code(cell, 1, ABI_CODEC_ZSTD, ABI_DECODE, n + 100, CLUSTER), ==, CLUSTER);
+    g_assert_cmpmem(window + size / 2, CLUSTER, plain, CLUSTER);
+    n = ZSTD_compress(window, size / 2, plain, CLUSTER + 999, 3);
+    g_assert_cmpint(code(cell, 1, ABI_CODEC_ZSTD, ABI_DECODE, n, CLUSTER), ==, FMT_E_CODEC);
+}
+
 typedef struct {
     Cell *cell;
     guint cpu;
@@ -311,6 +341,7 @@ int main(int argc, char **argv)
         { "codecs", test_codecs },
         { "codec-errors", test_codec_errors },
         { "longer-stream", test_longer_stream },
+        { "zstd-frames", test_zstd_frames },
         { "many-cpus", test_many_cpus },
     };
 
