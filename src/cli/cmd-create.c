@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/commands.h"
 #include "cli/common.h"
@@ -93,6 +94,14 @@ static gboolean backing_without_format(CreateOptions *options, const char *filen
     return refuse(error, "Backing file specified without backing format%s", "");
 }
 
+/* The reason alone of "Could not open 'NAME': REASON", as naming an image fails. */
+static const char *without_name(const char *message, const char *name)
+{
+    g_autofree char *prefix = g_strdup_printf("Could not open '%s': ", name);
+
+    return g_str_has_prefix(message, prefix) ? message + strlen(prefix) : message;
+}
+
 /* Look at the backing file, take what was not told from it. */
 static gboolean look_at_backing(CreateOptions *options, const char *filename, GError **error)
 {
@@ -104,7 +113,8 @@ static gboolean look_at_backing(CreateOptions *options, const char *filename, GE
     g_autoptr(Image) img = spec != NULL ? image_open(spec, IMAGE_BARE_ERROR, 0, &reason) : NULL;
 
     if (img == NULL) {
-        return refuse(error, "%s\nCould not open backing image.", reason->message);
+        return refuse(error, "%s\nCould not open backing image.",
+                      spec != NULL ? reason->message : without_name(reason->message, full));
     }
     if (format == NULL &&
         !backing_without_format(options, filename, image_format_name(img), error)) {
@@ -141,9 +151,11 @@ static gboolean create_file(const char *filename, const char *format, const Crea
 
 static gboolean create(const char *filename, const char *format, const char *size, GError **error)
 {
-    g_autoptr(CreateOptions) options = create_options_new(format, error);
+    g_autoptr(CreateOptions) options = NULL;
 
-    if (options == NULL ||
+    /* Of two mistakes the one qemu-img sees first is told. */
+    if ((image_driver_known(format) && !image_check_protocol(filename, error)) ||
+        (options = create_options_new(format, error)) == NULL ||
         (opt.options != NULL && !create_options_parse(options, opt.options->str, error))) {
         return FALSE;
     }

@@ -9,6 +9,7 @@
 #include "cli/create-options.h"
 #include "cli/size.h"
 #include "format/options.h"
+#include "image/image.h"
 #include "profile/profile.h"
 
 typedef struct {
@@ -22,48 +23,69 @@ struct CreateOptions {
     Slot slots[];               /* in the order of the tables, the format's first */
 };
 
-static const struct fmt_option_table *const format_tables[] = { &qcow2_options, &raw_options };
+/* What a device can be asked; its size is given. */
+static const struct fmt_option device_rows[] = {
+    { .name = "preallocation", .type = FMT_OPTION_STRING,
+      .help = "Preallocation mode (allowed values: off)" },
+};
+static const struct fmt_option_table device_options = {
+    "host_device", device_rows, G_N_ELEMENTS(device_rows)
+};
 
-static const struct fmt_option_table *table_of_format(const char *format)
-{
-    for (gsize i = 0; i < G_N_ELEMENTS(format_tables); i++) {
-        if (g_str_equal(format_tables[i]->format, format)) {
-            return format_tables[i];
-        }
-    }
-    return NULL;
-}
+/* The tables of what can be made, without those of the file below. */
+static const struct {
+    const char *format;
+    const struct fmt_option_table *tables[2];
+} formats[] = {
+    { "qcow2", { &qcow2_options } },
+    { "raw", { &raw_options } },
+    { "file", { &raw_options, &file_options } },
+    { "host_device", { &raw_options, &device_options } },
+};
 
-static gboolean has_row(const struct fmt_option_table *table, const char *name)
+static gboolean has_row(const GPtrArray *rows, const char *name)
 {
-    for (size_t i = 0; i < table->n_rows; i++) {
-        if (strcmp(table->rows[i].name, name) == 0) {
+    for (guint i = 0; i < rows->len; i++) {
+        if (strcmp(((const struct fmt_option *)g_ptr_array_index(rows, i))->name, name) == 0) {
             return TRUE;
         }
     }
     return FALSE;
 }
 
-/* The rows of a format, and of its file where with_file, that the active profile knows: const
- * struct fmt_option *. A name both have is the format's. */
+/* Append the rows of a table that the active profile knows; a name that is there stays. */
+static void add_table(GPtrArray *rows, const struct fmt_option_table *table)
+{
+    for (size_t i = 0; i < table->n_rows; i++) {
+        const struct fmt_option *row = &table->rows[i];
+
+        if (row->since * 100u <= profile_version() && !has_row(rows, row->name)) {
+            g_ptr_array_add(rows, (gpointer)row);
+        }
+    }
+}
+
+/* The rows of a format, and of its file where with_file: const struct fmt_option *. */
 static GPtrArray *collect_rows(const char *format, gboolean with_file, GError **error)
 {
-    const struct fmt_option_table *tables[] = { table_of_format(format), &file_options };
     g_autoptr(GPtrArray) rows = g_ptr_array_new();
 
-    if (tables[0] == NULL) {
-        g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED, "Unknown file format '%s'", format);
-        return NULL;
-    }
-    for (gsize t = 0; t < (with_file ? 2 : 1); t++) {
-        for (size_t i = 0; i < tables[t]->n_rows; i++) {
-            const struct fmt_option *row = &tables[t]->rows[i];
-
-            if (row->since * 100u <= profile_version() &&
-                (t == 0 || !has_row(tables[0], row->name))) {
-                g_ptr_array_add(rows, (gpointer)row);
+    for (gsize f = 0; f < G_N_ELEMENTS(formats); f++) {
+        for (gsize t = 0; t < 2 && g_str_equal(formats[f].format, format); t++) {
+            if (formats[f].tables[t] != NULL) {
+                add_table(rows, formats[f].tables[t]);
             }
         }
+    }
+    if (rows->len == 0) {
+        g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED,
+                    image_driver_known(format)
+                        ? "Format driver '%s' does not support image creation"
+                        : "Unknown file format '%s'", format);
+        return NULL;
+    }
+    if (with_file) {
+        add_table(rows, &file_options);
     }
     return g_steal_pointer(&rows);
 }
@@ -146,7 +168,7 @@ gboolean create_options_help(const char *format, const char *filename, GError **
     };
     g_autoptr(GPtrArray) rows = collect_rows(format, filename != NULL, error);
 
-    if (rows == NULL) {
+    if (rows == NULL || (filename != NULL && !image_check_protocol(filename, error))) {
         return FALSE;
     }
     g_ptr_array_sort(rows, compare_rows);

@@ -248,7 +248,7 @@ gboolean image_create(const char *filename, const char *format, guint64 size, GB
                     g_strerror(EFBIG));
         return FALSE;
     }
-    if (!protocol) {
+    if (!g_str_equal(format, "host_device")) {
         size = (size + IMAGE_SECTOR - 1) & ~(guint64)(IMAGE_SECTOR - 1);
     }
     return create_store(path, flags, size, &taken.store, error);

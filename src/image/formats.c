@@ -44,3 +44,8 @@ DriverKind driver_kind(const char *name)
     return g_str_equal(name, "file") || g_str_equal(name, "host_device") ? DRIVER_PROTOCOL
                                                                          : DRIVER_NONE;
 }
+
+gboolean image_driver_known(const char *name)
+{
+    return driver_kind(name) != DRIVER_NONE;
+}

@@ -47,3 +47,11 @@ char *image_resolve_name(const char *base, const char *recorded)
     }
     return g_strdup_printf("%.*s%s", (int)(slash - base + 1), base, recorded);
 }
+
+gboolean image_check_protocol(const char *name, GError **error)
+{
+    g_autofree char *path = NULL;
+    const char *driver;
+
+    return name_parse(name, &driver, &path, error);
+}
