@@ -233,7 +233,9 @@ static gboolean hand_to_goption(const Known *known, const Reading *reading, GErr
     g_option_context_set_main_group(context, group);
     g_option_context_set_help_enabled(context, FALSE);
     words[0] = (char *)known->command->name;
-    memcpy(words + 1, reading->options->pdata, sizeof *words * reading->options->len);
+    for (guint i = 0; i < reading->options->len; i++) {
+        words[i + 1] = g_ptr_array_index(reading->options, i);
+    }
     return g_option_context_parse(context, &n_words, &argv, error);
 }
 
