@@ -7,6 +7,9 @@
 #include "profile/profile.h"
 #include "render/info.h"
 
+/* qemu counts files in whole sectors. */
+#define SECTOR 512u
+
 static void add_optional_string(Value *object, const char *key, const char *text)
 {
     if (text != NULL) {
@@ -29,7 +32,7 @@ static void add_child(Value *children, const char *name, const char *path, IoKin
     if (has_allocated) {
         value_add_uint(info, "actual-size", allocated);
     }
-    value_add_uint(info, "virtual-size", size);
+    value_add_uint(info, "virtual-size", (size + SECTOR - 1) & ~(guint64)(SECTOR - 1));
     if (kind == IO_KIND_FILE) {
         Value *specific = value_object();
 
