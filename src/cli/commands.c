@@ -16,6 +16,8 @@ const CliCommand cli_commands[] = {
       "(--merge SOURCE | --add | --remove | --clear | --enable | --disable)... "
       "[-b FILE [-F FMT]] [-g GRANULARITY] [--object OBJDEF] [--image-opts | -f FMT] FILE BITMAP",
       .function = cmd_later },
+    { "cell", "Tell which kinds of cell work here", "[--output=human|json]",
+      .function = cmd_cell, .options = cmd_cell_options },
     { "check", "Check an image for errors and leaks",
       OPEN "[-q] [-f FMT] [--output=human|json] [-r leaks|all] [-T CACHE] [-U] FILE", .function = cmd_check,
       .options = cmd_check_options },
