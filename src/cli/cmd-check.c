@@ -159,13 +159,11 @@ int cmd_check(const CliCommand *self, int n_args, char **args)
         (img = image_open(spec, flags, cache, &error)) == NULL) {
         return cli_fail(self, g_steal_pointer(&error));
     }
-    if (!look_and_repair(img, &check, &error)) {
-        status = g_error_matches(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED) ? STATUS_UNSUPPORTED
-                                                                              : 1;
-        cli_fail(self, g_steal_pointer(&error));
-        return status;
-    }
-    if (!check_again(img, &check, &error)) {
+    if (!look_and_repair(img, &check, &error) || !check_again(img, &check, &error)) {
+        if (g_error_matches(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED)) {
+            cli_error("This image format does not support checks");
+            return STATUS_UNSUPPORTED;
+        }
         return cli_fail(self, g_steal_pointer(&error));
     }
     tell(img, &check);

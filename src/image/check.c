@@ -16,6 +16,8 @@ gboolean image_check(Image *img, guint32 fix, struct abi_check *ret_check, GByte
 
     messages = call.emitted != NULL ? call.emitted : g_byte_array_new();
     if (!ok) {
+        /* What was found until then is told all the same. */
+        *ret_messages = g_byte_array_free_to_bytes(g_steal_pointer(&messages));
         if (call.result.status == FMT_E_UNSUPPORTED && error != NULL) {
             (*error)->code = IMAGE_ERROR_UNSUPPORTED;
         }

@@ -153,6 +153,8 @@ gboolean image_code(Image *img, guint worker, ImageCode *work, guint n, GError *
  * Creates or truncates the file(s), writes the format, closes them. */
 gboolean image_create(const char *filename, const char *format, guint64 size, GBytes *options,
                       IoFlags cache, GError **error);
+/* fix: ABI_FIX_*. *ret_messages is what was found on the way, also after a failure (then it may stay
+ * NULL): a stream of ABI_PROP_MESSAGE. IMAGE_ERROR_UNSUPPORTED: this format knows no check. */
 gboolean image_check(Image *img, guint32 fix, struct abi_check *ret_check, GBytes **ret_messages,
                      GError **error);
 /* Anything else a driver can do (enum abi_call); returns its props answer. */
