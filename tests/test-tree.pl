@@ -33,11 +33,18 @@ my $max_lines = 900;
 # In two pieces, so that this file does not hold them itself.
 my $unfinished = join '|', 'TO' . 'DO', 'FIX' . 'ME', 'X' . 'XX', 'HA' . 'CK',
     'not ' . 'yet implemented', 'unimple' . 'mented';
+# Folders that exist on somebody's machine only.
+my $machine_path = qr{/(?:work|root|home/[a-z]|tmp/[a-z])/};
+my %at_top = map { $_ => 1 } qw(
+    .ci .clang-format .editorconfig .gitignore ARCHITECTURE.md COPYING ChangeLog HACKING.md
+    Makefile.am README.md SECURITY.md bootstrap completions configure.ac guest m4 man src tests
+    testsuite-data);
 
 my @files;
 find({ no_chdir => 1, wanted => sub { push @files, $_ if -f && /\.(?:[chS]|ld|sh|pl|pod|am|ac|m4)$/ } },
      grep { -e } qw(src guest man tests m4 configure.ac Makefile.am));
-my %problems = map { $_ => [] } ('imports', 'freestanding', 'spdx', 'length', 'unfinished', 'assert');
+my %problems = map { $_ => [] }
+    ('imports', 'freestanding', 'spdx', 'length', 'unfinished', 'assert', 'paths', 'top');
 
 sub complain
 {
@@ -72,11 +79,17 @@ for my $file (sort @files) {
     for my $text (@lines) {
         $n++;
         complain('unfinished', "$file:$n: $text") if $text =~ /\b(?:$unfinished)\b/;
+        complain('paths', "$file:$n: $text") if $text =~ m{$machine_path};
         complain('assert', "$file:$n: $text")
             if $file =~ /\.[ch]$/ && $text =~ /\bg_assert ?\(/;
         check_include($file, $room, $n, $1, $2)
             if $room && $file =~ /\.[ch]$/ && $text =~ /^\s*#\s*include\s*([<"])([^>"]+)[>"]/;
     }
+}
+
+# In a checkout: what lies in the top folder belongs there. (A release archive has more.)
+for my $name (-e '.git' ? map { s{/.*}{}sr } split /\0/, qx(git ls-files -z) : ()) {
+    complain('top', $name) unless $at_top{$name};
 }
 
 my @tests = (
@@ -85,6 +98,8 @@ my @tests = (
     [ spdx => 'each file names its licence' ],
     [ length => "no file is longer than $max_lines lines" ],
     [ unfinished => 'no marks of unfinished work' ],
+    [ paths => 'no folder of a machine is named' ],
+    [ top => 'nothing is in the top folder that does not belong there' ],
     [ assert => 'no g_assert(), which vanishes with G_DISABLE_ASSERT' ],
 );
 print '1..', scalar(@tests), "\n";
