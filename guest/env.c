@@ -72,10 +72,19 @@ static int env_progress(struct fmt_env *env, uint64_t done, uint64_t total)
 
 static int env_emit(struct fmt_env *env, struct props_writer *w)
 {
-    uint64_t start = (uint64_t)(w->base - cpu_of(env)->dispatcher.out);
+    uint8_t *table = cpu_of(env)->dispatcher.out;
+    uint64_t start = (uint64_t)(w->base - table);
     uint32_t used = w->used;
 
     w->used = 0;
+    if (w->base < table || start >= ABI_TABLE_SIZE) {
+        /* from elsewhere: through the end of the table, which no array reaches */
+        if (used > ABI_EMIT_ROOM) {
+            return fmt_fail(env, FMT_E_TABLE_FULL);
+        }
+        start = ABI_TABLE_SIZE - ABI_EMIT_ROOM;
+        __builtin_memcpy(table + start, w->base, used);
+    }
     return used ? ask(env, ABI_REQ_EMIT, used, start) : FMT_OK;
 }
 

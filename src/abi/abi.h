@@ -357,7 +357,9 @@ ABI_AT(abi_extent, kind, 36);
 ABI_AT(abi_extent, flags, 38);
 ABI_AT(abi_extent, codec, 40);
 
-#define ABI_MAX_EXTENTS (ABI_TABLE_SIZE / sizeof(struct abi_extent))
+/* The end of a table that arrays leave free, for a message in between. */
+#define ABI_EMIT_ROOM 256u
+#define ABI_MAX_EXTENTS ((ABI_TABLE_SIZE - ABI_EMIT_ROOM) / sizeof(struct abi_extent))
 
 /*
  * Writing. in: abi_extent[arg0]; arg1: most steps wanted, 0: as many as fit. Of kinds

@@ -6,9 +6,10 @@
  * 100 + minor) that says it so; a NAME may stand in several rows, ascending,
  * and the last row not newer than the profile is used. In the words, {0}..{5}
  * are the values in decimal, {0d} as signed numbers, {0x} in hexadecimal, {0#}
- * the same with 0x in front of all but zero (printf's %#x), {s} the text
- * of the result, {errno} the words for io_errno. The numbers follow the order
- * of the enum below, never the rows.
+ * the same with 0x in front of all but zero (printf's %#x), {0e} the words for
+ * that errno; {s} is the text that goes along, up to its first zero byte, {t}
+ * what follows that; {errno} the words for io_errno. The numbers follow the
+ * order of the enum below, never the rows.
  *
  * Payload code uses the enumerators only; the words are compiled into the host.
  */

@@ -38,8 +38,8 @@ struct fmt_env {
     int (*progress)(struct fmt_env *env, uint64_t done, uint64_t total);
 
     /* Hand the records in w to the host now and empty it, so that a job can tell
-     * more than its table holds; the host joins the pieces. Fails only when the
-     * host cancels. */
+     * more than its table holds; the host joins the pieces. A writer over memory of
+     * the driver's own may hold ABI_EMIT_ROOM bytes. Fails only when the host cancels. */
     int (*emit)(struct fmt_env *env, struct props_writer *w);
 
     /* Coding work on this cpu, for what a driver must code itself. */
