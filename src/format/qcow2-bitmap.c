@@ -33,7 +33,7 @@ static uint32_t text_length(const uint8_t *data, uint32_t length)
 /* Entries a table needs for every byte of the disk to have its bit. */
 static uint64_t needed_entries(const struct qcow2_state *st, const struct qcow2_bitmap *b)
 {
-    uint64_t bits = div_up(st->header.size, 1ull << b->granularity_bits);
+    uint64_t bits = div_up(st->active.size, 1ull << b->granularity_bits);
     return div_up(div_up(bits, 8), st->cluster_size);
 }
 
@@ -134,7 +134,7 @@ static int fail_bitmap(struct fmt_image *im, int status, uint32_t error,
     return fmt_fail_text(im->env, status, b->name.data, b->name.length);
 }
 
-static bool table_entry_valid(const struct qcow2_state *st, uint64_t entry)
+bool qcow2_bitmap_entry_valid(const struct qcow2_state *st, uint64_t entry)
 {
     uint64_t offset = entry & QCOW2_BITMAP_TABLE_OFFSET;
 
@@ -161,7 +161,7 @@ static int validate_table(struct fmt_image *im, const struct qcow2_bitmap *b)
         status = qcow2_reader_get(&r, b->table_offset + at, 8, &p);
         if (status == FMT_E_IO) {
             status = fail_bitmap(im, QCOW2_E_BITMAP_TABLE, 0, b);
-        } else if (!status && !table_entry_valid(st, be64_load(p))) {
+        } else if (!status && !qcow2_bitmap_entry_valid(st, be64_load(p))) {
             status = fail_bitmap(im, QCOW2_E_BITMAP_TABLE, QCOW2_EINVAL, b);
         }
     }

@@ -16,9 +16,9 @@ static int mark(struct fmt_image *im)
     return fmt_write(im->env, 0, QCOW2_H_INCOMPATIBLE, bytes, sizeof bytes);
 }
 
-int qcow2_corrupt(struct fmt_image *im, void *scratch, uint32_t room, int code, uint64_t a0,
-                  uint64_t a1, uint64_t a2)
+int qcow2_corrupt(struct fmt_image *im, int code, uint64_t a0, uint64_t a1, uint64_t a2)
 {
+    uint8_t room[ABI_EMIT_ROOM];
     struct qcow2_state *st = im->state;
     bool writable = im->flags & ABI_OPEN_WRITE;
     struct abi_message m = {
@@ -26,7 +26,7 @@ int qcow2_corrupt(struct fmt_image *im, void *scratch, uint32_t room, int code, 
         .stream = ABI_STREAM_ERR,
         .arg = { a0, a1, a2 },
     };
-    struct props_writer w = { .base = scratch, .size = room };
+    struct props_writer w = { .base = room, .size = sizeof room };
     int status = FMT_OK;
 
     if (!st->told_corrupt || (writable && !st->dead)) {

@@ -58,7 +58,7 @@ static int broken(struct answer *a, int code, uint64_t a0, uint64_t a1, uint64_t
     if (a->count) {
         return FMT_OK;
     }
-    return qcow2_corrupt(a->im, a->out, a->max * (uint32_t)sizeof *a->out, code, a0, a1, a2);
+    return qcow2_corrupt(a->im, code, a0, a1, a2);
 }
 
 /* Decode and judge the entry at index of the table at l2. *ret_ok false: stop. */

@@ -52,7 +52,8 @@ void qcow2_set_geometry(struct qcow2_state *st)
     st->active = (struct qcow2_view){
         .l1_offset = h->l1_offset,
         .l1_size = h->l1_size,
-        .size = h->size,
+        /* qemu-img counts sectors: what is left of the last one is not shown */
+        .size = align_down(h->size, QCOW2_SECTOR),
     };
     st->view = st->active;
 }

@@ -12,6 +12,8 @@
 static void put_bitmap(struct props_writer *props, const struct qcow2_bitmap *b)
 {
     props_object(props, 0);
+    props_bytes(props, "name", b->name.data, b->name.length);
+    props_u64(props, "granularity", 1ull << b->granularity_bits);
     props_list(props, "flags");
     if (b->flags & QCOW2_BITMAP_IN_USE) {
         props_string(props, 0, "in-use");
@@ -20,8 +22,6 @@ static void put_bitmap(struct props_writer *props, const struct qcow2_bitmap *b)
         props_string(props, 0, "auto");
     }
     props_end(props);
-    props_bytes(props, "name", b->name.data, b->name.length);
-    props_u64(props, "granularity", 1ull << b->granularity_bits);
     props_end(props);
 }
 
@@ -48,33 +48,37 @@ static int put_bitmaps(struct fmt_image *im, struct props_writer *props)
     return status;
 }
 
+/* In the order of the structure in qemu's interface description, which decides between
+ * members whose keys fall into one bucket when they are printed. */
 static int put_specific(struct fmt_image *im, struct props_writer *props)
 {
     const struct qcow2_state *st = im->state;
     const struct qcow2_header *h = &st->header;
+    bool v3 = h->version >= 3;
     int status = FMT_OK;
 
-    props_string(props, "compat", h->version < 3 ? "0.10" : "1.1");
-    props_string(props, "compression-type",
-                 h->compression == QCOW2_COMPRESSION_ZSTD ? "zstd" : "zlib");
-    if (h->version >= 3) {
-        props_bool(props, "lazy-refcounts", h->compatible & QCOW2_COMPAT_LAZY_REFCOUNTS);
-    }
-    props_u64(props, "refcount-bits", 1ull << h->refcount_order);
-    if (h->version >= 3) {
-        props_bool(props, "corrupt", h->incompatible & QCOW2_INCOMPAT_CORRUPT);
-        props_bool(props, "extended-l2", st->extended_l2);
+    props_string(props, "compat", v3 ? "1.1" : "0.10");
+    if (v3) {
         if (st->has_data_file_name) {
             props_bytes(props, "data-file", st->data_file.data, st->data_file.length);
         }
         if (st->has_data_file) {
             props_bool(props, "data-file-raw", st->data_file_raw);
         }
-        if (st->bitmaps.n) {
-            status = put_bitmaps(im, props);
-        }
+        props_bool(props, "extended-l2", st->extended_l2);
+        props_bool(props, "lazy-refcounts", h->compatible & QCOW2_COMPAT_LAZY_REFCOUNTS);
+        props_bool(props, "corrupt", h->incompatible & QCOW2_INCOMPAT_CORRUPT);
     }
-    return status ? status : qcow2_crypto_info(im, props);
+    props_u64(props, "refcount-bits", 1ull << h->refcount_order);
+    status = qcow2_crypto_info(im, props);
+    if (!status && v3 && st->bitmaps.n) {
+        status = put_bitmaps(im, props);
+    }
+    if (!status) {
+        props_string(props, "compression-type",
+                     h->compression == QCOW2_COMPRESSION_ZSTD ? "zstd" : "zlib");
+    }
+    return status;
 }
 
 static uint32_t clipped(struct qcow2_text t, uint32_t most)
@@ -106,12 +110,14 @@ static int put_snapshots(struct fmt_image *im, struct props_writer *props)
 {
     struct qcow2_snapshots it;
     struct qcow2_snapshot s;
-    bool more;
-    int status;
+    const struct qcow2_state *st = im->state;
+    bool more = true;
+    int status = FMT_OK;
 
     props_list(props, "snapshots");
     qcow2_snapshots_begin(im, &it);
-    do {
+    /* an image with an external data file has none, whatever the header says */
+    while (!status && more && !st->has_data_file) {
         status = qcow2_snapshots_next(&it, &s, &more);
         if (!status && more) {
             status = fmt_room(im->env, props, ITEM_ROOM);
@@ -119,7 +125,7 @@ static int put_snapshots(struct fmt_image *im, struct props_writer *props)
                 put_snapshot(props, &s);
             }
         }
-    } while (!status && more);
+    }
     qcow2_snapshots_end(&it);
     props_end(props);
     return status;

@@ -86,6 +86,10 @@ int qcow2_refcount_get(struct fmt_image *im, uint64_t cluster, uint64_t *ret_ref
     if (!is_aligned(offset, st->cluster_size)) {
         return fmt_fail2(im->env, QCOW2_E_REFBLOCK_UNALIGNED, offset, index);
     }
+    if (!range_fits(offset, st->cluster_size, QCOW2_MAX_FILE)) {
+        im->env->result->io_errno = QCOW2_EIO;
+        return fmt_fail2(im->env, QCOW2_E_REFBLOCK_FAR, offset, index);
+    }
     /* a byte holds several counts, or a count several bytes */
     uint64_t bit = (cluster & ((1ull << st->refblock_bits) - 1)) << order;
     status = table_block(im, QCOW2_KIND_REFBLOCK, offset, st->cluster_size, bit / 8, &block, &at);

@@ -301,7 +301,7 @@ static void fill_facts(const struct qcow2_state *st, struct abi_facts *facts)
         { !st->has_data_file, ABI_FACT_CAN_COMPRESS },
         { h->version >= 3, ABI_FACT_CAN_ZERO },
         { !st->backing_name.length, ABI_FACT_UNALLOCATED_ZERO },
-        { h->n_snapshots, ABI_FACT_HAS_SNAPSHOTS },
+        { h->n_snapshots && !st->has_data_file, ABI_FACT_HAS_SNAPSHOTS },
         { true, ABI_FACT_HAS_CLUSTER_SIZE },
         { h->version < 3, ABI_FACT_V2 },
         { h->compatible & QCOW2_COMPAT_LAZY_REFCOUNTS, ABI_FACT_LAZY_REFCOUNTS },
@@ -313,12 +313,12 @@ static void fill_facts(const struct qcow2_state *st, struct abi_facts *facts)
     for (uint32_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         facts->flags |= flags[i].is ? flags[i].flag : 0;
     }
-    facts->virtual_size = h->size;
+    facts->virtual_size = st->active.size;
     facts->cluster_size = (uint32_t)st->cluster_size;
     facts->subcluster_size = st->subcluster_size;
     facts->codec = h->compression == QCOW2_COMPRESSION_ZSTD ? ABI_CODEC_ZSTD : ABI_CODEC_DEFLATE;
-    facts->snapshots = h->n_snapshots;
-    facts->vm_state_offset = align_up(h->size, qcow2_l2_span(st));
+    facts->snapshots = st->has_data_file ? 0 : h->n_snapshots;
+    facts->vm_state_offset = align_up(st->active.size, qcow2_l2_span(st));
 }
 
 void qcow2_put_names(const struct qcow2_state *st, struct props_writer *props)

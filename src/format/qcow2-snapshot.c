@@ -72,7 +72,7 @@ int qcow2_snapshots_next(struct qcow2_snapshots *it, struct qcow2_snapshot *ret,
     }
     const uint8_t *extra = p + QCOW2_SNAPSHOT_HEAD;
     s.vm_state_size = field(extra, s.extra_length, 0, s.vm_state_size);
-    s.disk_size = field(extra, s.extra_length, 8, st->header.size);
+    s.disk_size = field(extra, s.extra_length, 8, st->active.size);
     s.icount = field(extra, s.extra_length, 16, UINT64_MAX);
     s.id = (struct qcow2_text){ extra + s.extra_length, id_length };
     s.name = (struct qcow2_text){ s.id.data + id_length, name_length };

@@ -42,6 +42,8 @@ enum qcow2_status {
 
     QCOW2_E_REFBLOCK_UNALIGNED = -1028, /* {0} offset, {1} index in the refcount table */
 
+    QCOW2_E_REFBLOCK_FAR = -1029,       /* {0} offset, {1} index in the refcount table */
+
     /* found broken while the image is in use: told once, then reads fail (qcow2-corrupt.c) */
     QCOW2_X_L2_UNALIGNED = -1030,       /* {0} offset, {1} L1 index */
     QCOW2_X_CLUSTER_UNALIGNED = -1031,  /* {0} offset, {1} L2 offset, {2} L2 index */
@@ -49,7 +51,7 @@ enum qcow2_status {
     QCOW2_X_INVALID_ENTRY = -1033,      /* {0} L2 offset, {1} L2 index */
     QCOW2_X_DATA_FILE_OFFSET = -1034,   /* {0} host offset, {1} guest offset, {2} L2 index */
     QCOW2_X_DATA_FILE_COMPRESSED = -1035, /* {0} L2 offset, {1} L2 index */
-    QCOW2_X_LAST = -1039,
+    QCOW2_X_REFBLOCK_UNALIGNED = -1036, /* {0} offset, {1} index in the refcount table */
     /* the same, told when the image is marked as corrupt: lower by this */
     QCOW2_X_MARKING = 400,
 
@@ -92,6 +94,40 @@ enum qcow2_status {
     QCOW2_E_BITMAP_EXISTS = -1087,      /* {s} name */
     QCOW2_E_BITMAP_TABLE = -1088,       /* {s} name, {errno} */
     QCOW2_E_BITMAP_DATA = -1089,        /* {s} name, {errno} */
+
+    /* lines of a check, in the order in which things are looked at */
+    QCOW2_C_SNAPSHOTS_LARGE = -1100,    /* {0} snapshots too many */
+    QCOW2_C_SNAPSHOTS_OFFSET = -1101,
+    QCOW2_C_SNAPSHOT_INCOMPLETE = -1102, /* {0} index */
+    QCOW2_C_BEYOND_END = -1103,         /* {0} offset, {1} bytes */
+    QCOW2_C_OVERFLOW = -1104,           /* {0} offset */
+    QCOW2_C_IO_L1 = -1105,
+    QCOW2_C_IO_L2 = -1106,
+    QCOW2_C_L1_RESERVED = -1107,        /* {0} entry */
+    QCOW2_C_L1_UNALIGNED = -1108,       /* {0} L2 offset */
+    QCOW2_C_L2_RESERVED = -1109,        /* {0} entry */
+    QCOW2_C_COMPRESSED_COPIED = -1110,  /* {0} offset */
+    QCOW2_C_COMPRESSED_DATA_FILE = -1111, /* {0} index, {1} entry */
+    QCOW2_C_COMPRESSED_BITMAP = -1112,  /* {0} index, {1} entry */
+    QCOW2_C_BITMAP_UNALLOCATED = -1113,
+    QCOW2_C_BITMAP_CORRUPT = -1114,     /* {0} offset */
+    QCOW2_C_DATA_UNALIGNED = -1115,     /* {0} offset */
+    QCOW2_C_PREALLOC_UNALIGNED = -1116, /* {0} offset */
+    QCOW2_C_SNAPSHOTS_DATA_FILE = -1117, /* {0} snapshots */
+    QCOW2_C_SNAPSHOT_UNALIGNED = -1118, /* {s} id, {t} name, {0} L1 offset */
+    QCOW2_C_SNAPSHOT_LARGE = -1119,     /* {s} id, {t} name, {0} L1 entries */
+    QCOW2_C_REFTABLE_RESERVED = -1120,  /* {0} index */
+    QCOW2_C_REFBLOCK_UNALIGNED = -1121, /* {0} index */
+    QCOW2_C_REFBLOCK_OUTSIDE = -1122,   /* {0} index */
+    QCOW2_C_REFBLOCK_SHARED = -1123,    /* {0} index, {1} references */
+    QCOW2_C_NO_REFCOUNT = -1124,        /* {0} cluster, {1} errno */
+    QCOW2_C_TOO_LOW = -1125,            /* {0} cluster, {1} refcount, {2} references */
+    QCOW2_C_LEAK = -1126,               /* {0} cluster, {1} refcount, {2} references */
+    QCOW2_C_COPIED_L2 = -1127,          /* {0} L1 index, {1} entry, {2} refcount */
+    QCOW2_C_COPIED_DATA = -1128,        /* {0} entry, {1} refcount */
+    /* a check that could not read the snapshot table says why: QCOW2_E_SNAPSHOT_* lower by
+     * this; {0} is the errno of QCOW2_E_SNAPSHOT_READ */
+    QCOW2_C_TABLE_READ = 300,
 };
 
 #endif

@@ -9,5 +9,6 @@ const struct fmt_driver qcow2_driver = {
     .attach = qcow2_attach,
     .info = qcow2_info,
     .extents = qcow2_extents,
+    .check = qcow2_check,
     .select = qcow2_select,
 };

@@ -267,12 +267,10 @@ static inline void qcow2_compressed_range(const struct qcow2_state *st, uint64_t
 
 /* ---- what is found broken in use (qcow2-corrupt.c) ------------------------------- */
 
-/* A table that points nowhere: tell it (ABI_PROP_MESSAGE by env->emit, through
- * the room bytes at scratch, which lie in the table of answers), the first time
- * only. An image opened for writing is marked as corrupt and can no longer be
- * used. Returns FMT_E_CORRUPT_CLUSTER, what the reader or writer gets. */
-int qcow2_corrupt(struct fmt_image *im, void *scratch, uint32_t room, int code, uint64_t a0,
-                  uint64_t a1, uint64_t a2);
+/* A table that points nowhere: tell it (ABI_PROP_MESSAGE by env->emit), the first
+ * time only. An image opened for writing is marked as corrupt and can no longer
+ * be used. Returns FMT_E_CORRUPT_CLUSTER, what the reader or writer gets. */
+int qcow2_corrupt(struct fmt_image *im, int code, uint64_t a0, uint64_t a1, uint64_t a2);
 
 /* ---- extensions, snapshots, bitmaps ------------------------------------------------ */
 
@@ -338,6 +336,8 @@ struct qcow2_bitmap_walk {
 void qcow2_bitmaps_begin(struct fmt_image *im, struct qcow2_bitmap_walk *it);
 int qcow2_bitmaps_next(struct qcow2_bitmap_walk *it, struct qcow2_bitmap *ret, bool *ret_more);
 void qcow2_bitmaps_end(struct qcow2_bitmap_walk *it);
+/* Is this an entry a bitmap table may have? */
+bool qcow2_bitmap_entry_valid(const struct qcow2_state *st, uint64_t entry);
 /* The directory and the tables of all bitmaps that are not in use, as qemu-img
  * looks at them when it opens an image. */
 int qcow2_bitmaps_validate(struct fmt_image *im);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "format/qcow2-check.h"
+
+#define LARGE 255u              /* in a byte: look on the side */
+#define FIRST_SLOTS 1024u
+
+int qcow2_count_begin(struct qcow2_check *c)
+{
+    struct fmt_env *env = c->im->env;
+
+    /* one more: what is counted may reach into the cluster behind the end */
+    c->size = min_u64(c->n_clusters + 1, QCOW2_CHECK_WINDOW);
+    c->counts = env->alloc(env, c->size);
+    return c->counts ? FMT_OK : fmt_fail(env, FMT_E_NO_MEMORY);
+}
+
+static void forget_large(struct qcow2_check *c)
+{
+    c->im->env->free(c->im->env, c->large);
+    c->large = 0;
+    c->large_mask = 0;
+    c->n_large = 0;
+}
+
+void qcow2_count_end(struct qcow2_check *c)
+{
+    forget_large(c);
+    c->im->env->free(c->im->env, c->counts);
+    c->counts = 0;
+}
+
+void qcow2_count_window(struct qcow2_check *c, uint64_t base)
+{
+    forget_large(c);
+    c->base = base;
+    __builtin_memset(c->counts, 0, c->size);
+}
+
+static struct qcow2_large *slot_of(struct qcow2_large *slots, uint64_t mask, uint64_t cluster)
+{
+    uint64_t at = (cluster * 0x9e3779b97f4a7c15ull) >> 20 & mask;
+
+    while (slots[at].cluster && slots[at].cluster != cluster + 1) {
+        at = (at + 1) & mask;
+    }
+    return &slots[at];
+}
+
+/* Room for one more; at most half of the slots are used. */
+static int grow_large(struct qcow2_check *c)
+{
+    struct fmt_env *env = c->im->env;
+    uint64_t slots = c->large ? (c->large_mask + 1) * 2 : FIRST_SLOTS;
+
+    if (c->large && 2 * (c->n_large + 1) <= c->large_mask + 1) {
+        return FMT_OK;
+    }
+    struct qcow2_large *bigger = slots / 2 <= QCOW2_CHECK_MAX_LARGE
+                                     ? env->alloc(env, slots * sizeof *bigger)
+                                     : 0;
+    if (!bigger) {
+        return fmt_fail(env, FMT_E_NO_MEMORY);
+    }
+    for (uint64_t i = 0; c->large && i <= c->large_mask; i++) {
+        if (c->large[i].cluster) {
+            *slot_of(bigger, slots - 1, c->large[i].cluster - 1) = c->large[i];
+        }
+    }
+    env->free(env, c->large);
+    c->large = bigger;
+    c->large_mask = slots - 1;
+    return FMT_OK;
+}
+
+uint64_t qcow2_counted(const struct qcow2_check *c, uint64_t cluster)
+{
+    uint8_t n = c->counts[cluster - c->base];
+    return n < LARGE ? n : slot_of(c->large, c->large_mask, cluster)->count;
+}
+
+static int overflow(struct qcow2_check *c, uint64_t cluster)
+{
+    /* told in the turn that sees it: no other one counts this cluster */
+    c->ret->corruptions++;
+    return qcow2_tell(c, QCOW2_C_OVERFLOW, cluster << c->st->header.cluster_bits, 0, 0);
+}
+
+static int count_one(struct qcow2_check *c, uint64_t cluster)
+{
+    uint8_t *n = &c->counts[cluster - c->base];
+
+    if (*n < LARGE - 1 && *n < c->max_refcount) {
+        ++*n;
+        return FMT_OK;
+    }
+    if (qcow2_counted(c, cluster) >= c->max_refcount) {
+        return overflow(c, cluster);
+    }
+    if (*n == LARGE) {
+        slot_of(c->large, c->large_mask, cluster)->count++;
+        return FMT_OK;
+    }
+    int status = grow_large(c);
+    if (!status) {
+        *slot_of(c->large, c->large_mask, cluster) = (struct qcow2_large){ cluster + 1, LARGE };
+        c->n_large++;
+        *n = LARGE;
+    }
+    return status;
+}
+
+int qcow2_count(struct qcow2_check *c, uint64_t offset, uint64_t size)
+{
+    uint32_t bits = c->st->header.cluster_bits;
+    uint64_t end;
+    int status = FMT_OK;
+
+    if (!size || size > INT64_MAX) {
+        return FMT_OK;
+    }
+    if (!checked_add(offset, size, &end) || end > INT64_MAX ||
+        (end > c->file_size && end - c->file_size >= c->st->cluster_size)) {
+        return qcow2_tell_corrupt(c, QCOW2_C_BEYOND_END, offset, size, 0);
+    }
+    uint64_t cluster = offset >> bits;
+    uint64_t last = (end - 1) >> bits;
+    c->n_clusters = max_u64(c->n_clusters, last + 1);
+    cluster = max_u64(cluster, c->base);
+    last = min_u64(last, c->base + c->size - 1);
+    for (; cluster <= last && !status; cluster++) {
+        status = count_one(c, cluster);
+    }
+    return status;
+}

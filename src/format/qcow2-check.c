@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "format/qcow2-check.h"
+
+static int tell(struct qcow2_check *c, uint32_t stream, int code, uint64_t a0, uint64_t a1,
+                uint64_t a2, const void *text, uint32_t length)
+{
+    struct abi_message m = { .code = code, .stream = stream, .arg = { a0, a1, a2 } };
+    return fmt_message(c->im->env, c->messages, &m, text, length);
+}
+
+int qcow2_tell(struct qcow2_check *c, int code, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+    return tell(c, ABI_STREAM_ERR, code, a0, a1, a2, 0, 0);
+}
+
+int qcow2_tell_corrupt(struct qcow2_check *c, int code, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+    if (!c->first_turn) {
+        return FMT_OK;
+    }
+    c->ret->corruptions++;
+    return qcow2_tell(c, code, a0, a1, a2);
+}
+
+int qcow2_tell_refblock(struct qcow2_check *c, uint64_t offset, uint64_t index)
+{
+    if (c->st->told_corrupt) {
+        return FMT_OK;
+    }
+    c->st->told_corrupt = true;
+    return qcow2_tell(c, QCOW2_X_REFBLOCK_UNALIGNED, offset, index, 0);
+}
+
+/* id and name, with a zero byte between. */
+static uint32_t snapshot_text(const struct qcow2_snapshot *s, uint8_t *text, uint32_t room)
+{
+    const struct qcow2_text parts[2] = { s->id, s->name };
+    uint32_t n = 0;
+
+    for (uint32_t k = 0; k < 2; k++) {
+        for (uint32_t i = 0; i < parts[k].length && parts[k].data[i] && n + 1 < room / 2 * (k + 1);
+             i++) {
+            text[n++] = parts[k].data[i];
+        }
+        if (k == 0) {
+            text[n++] = 0;
+        }
+    }
+    return n;
+}
+
+int qcow2_check_snapshot(struct qcow2_check *c, const struct qcow2_snapshot *s)
+{
+    uint8_t text[ABI_ERROR_TEXT];
+    bool unaligned = !is_aligned(s->l1_offset, c->st->cluster_size);
+
+    if (!unaligned && s->l1_size <= QCOW2_MAX_L1_BYTES / 8) {
+        return qcow2_check_l1(c, s->l1_offset, s->l1_size, false);
+    }
+    if (!c->first_turn) {
+        return FMT_OK;
+    }
+    c->ret->corruptions++;
+    return tell(c, ABI_STREAM_ERR,
+                unaligned ? QCOW2_C_SNAPSHOT_UNALIGNED : QCOW2_C_SNAPSHOT_LARGE,
+                unaligned ? s->l1_offset : s->l1_size, 0, 0, text,
+                snapshot_text(s, text, sizeof text));
+}
+
+/* What opening would have refused, and entries that version 3 does not allow. */
+static int check_snapshot_table(struct qcow2_check *c)
+{
+    const struct qcow2_header *h = &c->st->header;
+    struct fmt_env *env = c->im->env;
+    struct qcow2_snapshots it;
+    struct qcow2_snapshot s;
+    bool more = h->version >= 3;
+
+    if (h->n_snapshots > QCOW2_MAX_SNAPSHOTS) {
+        tell(c, ABI_STREAM_REPORT, QCOW2_C_SNAPSHOTS_LARGE,
+             h->n_snapshots - QCOW2_MAX_SNAPSHOTS, 0, 0, 0, 0);
+        return fmt_fail(env, QCOW2_E_SNAPSHOTS_LARGE);
+    }
+    if (!is_aligned(h->snapshots_offset, c->st->cluster_size) ||
+        !range_fits(h->snapshots_offset, h->n_snapshots * (uint64_t)QCOW2_SNAPSHOT_HEAD,
+                    INT64_MAX)) {
+        tell(c, ABI_STREAM_REPORT, QCOW2_C_SNAPSHOTS_OFFSET, 0, 0, 0, 0, 0);
+        return fmt_fail(env, QCOW2_E_SNAPSHOTS_OFFSET);
+    }
+    int status = qcow2_snapshots_validate(c->im);
+    qcow2_snapshots_begin(c->im, &it);
+    while (!status && more) {
+        status = qcow2_snapshots_next(&it, &s, &more);
+        if (!status && more && s.extra_length < QCOW2_SNAPSHOT_EXTRA_V3) {
+            status = qcow2_tell_corrupt(c, QCOW2_C_SNAPSHOT_INCOMPLETE, it.index - 1, 0, 0);
+        }
+    }
+    qcow2_snapshots_end(&it);
+    if (status <= QCOW2_E_SNAPSHOT_READ && status >= QCOW2_E_SNAPSHOT_TABLE_LARGE) {
+        uint64_t value = status == QCOW2_E_SNAPSHOT_READ ? env->result->io_errno
+                                                         : env->result->err_arg[0];
+        tell(c, ABI_STREAM_REPORT, status - QCOW2_C_TABLE_READ, value, 0, 0, 0, 0);
+    }
+    return status;
+}
+
+/* All windows, one after the other. */
+static int check_refcounts(struct qcow2_check *c)
+{
+    int status = qcow2_count_begin(c);
+    uint64_t turns = div_up(c->n_clusters + 1, c->size);
+
+    if (!status && turns > QCOW2_CHECK_MAX_TURNS) {
+        status = fmt_fail(c->im->env, FMT_E_NO_MEMORY);
+    }
+    for (uint64_t turn = 0; turn < turns && !status; turn++) {
+        c->first_turn = turn == 0;
+        qcow2_count_window(c, turn * c->size);
+        status = qcow2_check_walk(c);
+        if (!status) {
+            status = qcow2_check_compare(c);
+        }
+    }
+    qcow2_count_end(c);
+    return status;
+}
+
+int qcow2_check(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
+                struct props_writer *messages)
+{
+    if (fix) {
+        return fmt_fail(im->env, FMT_E_UNSUPPORTED);
+    }
+    struct qcow2_state *st = im->state;
+    struct qcow2_check c = {
+        .im = im,
+        .st = st,
+        .ret = ret,
+        .messages = messages,
+        .fix = fix,
+        .first_turn = true,
+    };
+
+    int status = fmt_file_size(im->env, 0, &c.file_size);
+    if (status) {
+        return status;
+    }
+    c.n_clusters = div_up(c.file_size, st->cluster_size);
+    c.max_refcount = st->header.refcount_order == 6 ? UINT64_MAX
+                                                    : (1ull << (1u << st->header.refcount_order)) - 1;
+    ret->total_clusters = div_up(st->active.size, st->cluster_size);
+    status = check_snapshot_table(&c);
+    if (!status) {
+        status = check_refcounts(&c);
+    }
+    if (!status) {
+        status = qcow2_check_copied(&c);
+    }
+    if (status) {
+        /* what was found so far is told even so */
+        struct abi_result kept = *im->env->result;
+        im->env->emit(im->env, messages);
+        *im->env->result = kept;
+        return status;
+    }
+    ret->image_end_offset = (c.highest + 1) << st->header.cluster_bits;
+    return FMT_OK;
+}
