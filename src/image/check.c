@@ -12,14 +12,19 @@ gboolean image_check(Image *img, guint32 fix, struct abi_check *ret_check, GByte
     g_autoptr(GByteArray) messages = NULL;
     CellCall call = { .op = ABI_JOB_CHECK, .arg = { fix }, .out = out,
                       .out_size = ABI_TABLE_SIZE };
-    gboolean ok = image_call_cell(img, &call, NULL, error);
+    gint code = 0;
+    gboolean ok = image_call_cell(img, &call, &code, error);
 
-    messages = call.emitted != NULL ? call.emitted : g_byte_array_new();
+    /* what did not fit into the last answer was told already */
+    messages = g_byte_array_new();
     if (!ok) {
         /* What was found until then is told all the same. */
         *ret_messages = g_byte_array_free_to_bytes(g_steal_pointer(&messages));
         if (call.result.status == FMT_E_UNSUPPORTED && error != NULL) {
             (*error)->code = IMAGE_ERROR_UNSUPPORTED;
+        } else if (call.result.status < 0 && error != NULL) {
+            g_clear_error(error);
+            g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_IO, "Check failed: %s", g_strerror(code));
         }
         return FALSE;
     }

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "image/image-private.h"
+#include "image/tell.h"
 #include "image/words.h"
 
 gboolean image_cache_mode(const char *word, IoFlags *ret_flags)
@@ -146,8 +147,17 @@ gboolean image_set_bound(Image *img, guint64 virtual_size, GError **error)
 
 /* ---- calls of the cell --------------------------------------------------------------- */
 
+/* What a driver has to say while it works is said at once. */
+static gboolean tell_piece(const guint8 *props, gsize length, gpointer user_data)
+{
+    return image_tell_all(props, length);
+}
+
 gboolean image_call_locked(Image *img, CellCall *call, gint *ret_errno, GError **error)
 {
+    if (call->emit == NULL && call->op != ABI_JOB_INFO && call->op != ABI_JOB_CALL) {
+        call->emit = tell_piece;
+    }
     if (img->cell == NULL) {
         g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED, "%s", g_strerror(ENOTSUP));
         if (ret_errno != NULL) {

@@ -7,6 +7,7 @@
 
 #include "abi/props.h"
 #include "image/image-private.h"
+#include "image/tell.h"
 #include "image/words.h"
 
 #define MAX_CLUSTER (2u << 20)
@@ -96,6 +97,9 @@ static gboolean take_names(Image *img, const CellCall *call, GError **error)
             { "data-file", &img->data_name },
         };
 
+        if (it.type == ABI_PROP_MESSAGE) {
+            image_tell(&it);
+        }
         if (reader.depth != 0 || it.type != ABI_PROP_STRING || it.value_length > ABI_MAX_NAME) {
             continue;
         }

@@ -15,6 +15,15 @@
 
 #define STALE_HINT "\nSome clusters may be leaked, run 'qemu-img check -r' on the image file to fix."
 
+#define SNAPSHOT_READ "Failed to read snapshot table: "
+#define SNAPSHOT_EXTRA \
+    "Too much extra metadata in snapshot table entry {0}\n" \
+    "You can force-remove this extra metadata with qemu-img check -r all"
+#define SNAPSHOT_TABLE_LARGE \
+    "Snapshot table is too big\nYou can force-remove all {0} overhanging snapshots with " \
+    "qemu-img check -r all"
+#define TABLE_READ "ERROR failed to read the snapshot table: "
+
 static const WordsRow qcow2_rows[] = {
     /* header */
     { QCOW2_E_HEADER_READ, 0, "Could not read qcow2 header: {errno}", EIO },
@@ -48,6 +57,7 @@ static const WordsRow qcow2_rows[] = {
     { QCOW2_E_REFTABLE_READ, 0, "Could not initialize refcount handling: {errno}", EIO },
     { QCOW2_E_SIZE_SECTORS, 0, "Could not refresh total sector count: {errno}", EFBIG },
     { QCOW2_E_REFBLOCK_UNALIGNED, 0, "{errno}", EIO },
+    { QCOW2_E_REFBLOCK_FAR, 0, "{errno}", EIO },
 
     BROKEN(QCOW2_X_L2_UNALIGNED, "L2 table offset {0#} unaligned (L1 index: {1#})"),
     BROKEN(QCOW2_X_CLUSTER_UNALIGNED,
@@ -62,6 +72,8 @@ static const WordsRow qcow2_rows[] = {
     BROKEN(QCOW2_X_DATA_FILE_COMPRESSED,
            "Compressed cluster entry found in image with external data file (L2 offset: {0#}, "
            "L2 index: {1#})"),
+
+    BROKEN(QCOW2_X_REFBLOCK_UNALIGNED, "Refblock offset {0#} unaligned (reftable index: {1#})"),
 
     /* header extensions */
     { QCOW2_E_EXT_LARGE, 0, "Header extension too large", EINVAL },
@@ -96,13 +108,9 @@ static const WordsRow qcow2_rows[] = {
     { QCOW2_E_BACKING_READ, 0, "Could not read backing file name: {errno}", EIO },
 
     /* snapshot table */
-    { QCOW2_E_SNAPSHOT_READ, 0, "Failed to read snapshot table: {errno}", EIO },
-    { QCOW2_E_SNAPSHOT_EXTRA, 0,
-      "Too much extra metadata in snapshot table entry {0}\n"
-      "You can force-remove this extra metadata with qemu-img check -r all", EFBIG },
-    { QCOW2_E_SNAPSHOT_TABLE_LARGE, 0,
-      "Snapshot table is too big\nYou can force-remove all {0} overhanging snapshots with "
-      "qemu-img check -r all", EFBIG },
+    { QCOW2_E_SNAPSHOT_READ, 0, SNAPSHOT_READ "{errno}", EIO },
+    { QCOW2_E_SNAPSHOT_EXTRA, 0, SNAPSHOT_EXTRA, EFBIG },
+    { QCOW2_E_SNAPSHOT_TABLE_LARGE, 0, SNAPSHOT_TABLE_LARGE, EFBIG },
     { QCOW2_E_SNAPSHOT_L1_LARGE, 0, "Snapshot L1 table too large", EFBIG },
     { QCOW2_E_SNAPSHOT_L1_OFFSET, 0, "Snapshot L1 table offset invalid", EINVAL },
     { QCOW2_E_SNAPSHOT_L1_READ, 0, "Failed to read l1 table for snapshot", EIO },
@@ -119,5 +127,62 @@ static const WordsRow qcow2_rows[] = {
     { QCOW2_E_BITMAP_TABLE, 0,
       "Could not read bitmap_table table from image for bitmap '{s}': {errno}", EINVAL },
     { QCOW2_E_BITMAP_DATA, 0, "Could not read bitmap '{s}' from image: {errno}", EINVAL },
+
+    /* check */
+    { QCOW2_C_SNAPSHOTS_LARGE, 0,
+      "ERROR snapshot table too large\nYou can force-remove all {0} overhanging snapshots with "
+      "qemu-img check -r all", 0 },
+    { QCOW2_C_SNAPSHOTS_OFFSET, 0, "ERROR snapshot table offset invalid", 0 },
+    { QCOW2_C_SNAPSHOT_INCOMPLETE, 0, "ERROR snapshot table entry {0} is incomplete", 0 },
+    { QCOW2_E_SNAPSHOT_READ - QCOW2_C_TABLE_READ, 0, TABLE_READ SNAPSHOT_READ "{0e}", 0 },
+    { QCOW2_E_SNAPSHOT_EXTRA - QCOW2_C_TABLE_READ, 0, TABLE_READ SNAPSHOT_EXTRA, 0 },
+    { QCOW2_E_SNAPSHOT_TABLE_LARGE - QCOW2_C_TABLE_READ, 0, TABLE_READ SNAPSHOT_TABLE_LARGE, 0 },
+    { QCOW2_C_BEYOND_END, 0,
+      "ERROR: counting reference for region exceeding the end of the file by one cluster or more: "
+      "offset 0x{0x} size 0x{1x}", 0 },
+    { QCOW2_C_OVERFLOW, 0,
+      "ERROR: overflow cluster offset=0x{0x}\nUse qemu-img amend to increase the refcount entry "
+      "width or qemu-img convert to create a clean copy if the image cannot be opened for "
+      "writing", 0 },
+    { QCOW2_C_IO_L1, 0, "ERROR: I/O error in check_refcounts_l1", 0 },
+    { QCOW2_C_IO_L2, 0, "ERROR: I/O error in check_refcounts_l2", 0 },
+    { QCOW2_C_L1_RESERVED, 602, "ERROR found L1 entry with reserved bits set: {0x}", 0 },
+    { QCOW2_C_L1_UNALIGNED, 0,
+      "ERROR l2_offset={0x}: Table is not cluster aligned; L1 entry corrupted", 0 },
+    { QCOW2_C_L2_RESERVED, 602, "ERROR found l2 entry with reserved bits set: {0x}", 0 },
+    { QCOW2_C_COMPRESSED_COPIED, 0,
+      "ERROR: coffset=0x{0x}: copied flag must never be set for compressed clusters", 0 },
+    { QCOW2_C_COMPRESSED_DATA_FILE, 602,
+      "ERROR compressed cluster {0} with data file, entry=0x{1x}", 0 },
+    { QCOW2_C_COMPRESSED_BITMAP, 602,
+      "ERROR compressed cluster {0} with non-zero subcluster allocation bitmap, entry=0x{1x}", 0 },
+    { QCOW2_C_BITMAP_UNALLOCATED, 602,
+      "ERROR: Unallocated cluster has non-zero subcluster allocation map", 0 },
+    { QCOW2_C_BITMAP_CORRUPT, 602,
+      "ERROR offset={0x}: Allocated cluster has corrupted subcluster allocation bitmap", 0 },
+    { QCOW2_C_DATA_UNALIGNED, 0,
+      "ERROR offset={0x}: Data cluster is not properly aligned; L2 entry corrupted.", 0 },
+    { QCOW2_C_PREALLOC_UNALIGNED, 0,
+      "ERROR offset={0x}: Preallocated cluster is not properly aligned; L2 entry corrupted.", 0 },
+    { QCOW2_C_SNAPSHOTS_DATA_FILE, 0, "ERROR {0} snapshots in image with data file", 0 },
+    { QCOW2_C_SNAPSHOT_UNALIGNED, 0,
+      "ERROR snapshot {s} ({t}) l1_offset={0#}: L1 table is not cluster aligned; snapshot table "
+      "entry corrupted", 0 },
+    { QCOW2_C_SNAPSHOT_LARGE, 0,
+      "ERROR snapshot {s} ({t}) l1_size={0#}: L1 table is too large; snapshot table entry "
+      "corrupted", 0 },
+    { QCOW2_C_REFTABLE_RESERVED, 0,
+      "ERROR refcount block {0} is not cluster aligned; refcount table entry corrupted", 0 },
+    { QCOW2_C_REFTABLE_RESERVED, 602, "ERROR refcount table entry {0} has reserved bits set", 0 },
+    { QCOW2_C_REFBLOCK_UNALIGNED, 0,
+      "ERROR refcount block {0} is not cluster aligned; refcount table entry corrupted", 0 },
+    { QCOW2_C_REFBLOCK_OUTSIDE, 0, "ERROR refcount block {0} is outside image", 0 },
+    { QCOW2_C_REFBLOCK_SHARED, 0, "ERROR refcount block {0} refcount={1}", 0 },
+    { QCOW2_C_NO_REFCOUNT, 0, "Can't get refcount for cluster {0}: {1e}", 0 },
+    { QCOW2_C_TOO_LOW, 0, "ERROR cluster {0} refcount={1} reference={2}", 0 },
+    { QCOW2_C_LEAK, 0, "Leaked cluster {0} refcount={1} reference={2}", 0 },
+    { QCOW2_C_COPIED_L2, 0,
+      "ERROR OFLAG_COPIED L2 cluster: l1_index={0} l1_entry={1x} refcount={2}", 0 },
+    { QCOW2_C_COPIED_DATA, 0, "ERROR OFLAG_COPIED data cluster: l2_entry={0x} refcount={1}", 0 },
 };
 WORDS_TABLE(words_qcow2, qcow2_rows);

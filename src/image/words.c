@@ -64,12 +64,30 @@ char *words_printable(const void *bytes, gsize length)
     return g_string_free(out, FALSE);
 }
 
+/* The two parts of a text, made safe. */
+typedef struct {
+    char *first;    /* {s} */
+    char *second;   /* {t}: behind the first zero byte */
+} Texts;
+
+static Texts texts_of(const void *text, gsize length)
+{
+    const char *zero = length > 0 ? memchr(text, '\0', length) : NULL;
+    gsize after = zero != NULL ? (gsize)(zero - (const char *)text) + 1 : length;
+
+    return (Texts){
+        .first = words_printable(text != NULL ? text : "", length),
+        .second = words_printable(after < length ? (const char *)text + after : "",
+                                  length - after),
+    };
+}
+
 /* One placeholder, without its braces. FALSE if it is none. */
 static gboolean expand(GString *out, const char *name, gsize length, const guint64 *args,
-                       guint n_args, const char *text, gint error)
+                       guint n_args, const Texts *texts, gint error)
 {
-    if (length == 1 && *name == 's') {
-        g_string_append(out, text);
+    if (length == 1 && (*name == 's' || *name == 't')) {
+        g_string_append(out, *name == 's' ? texts->first : texts->second);
         return TRUE;
     }
     if (length == 5 && strncmp(name, "errno", 5) == 0) {
@@ -90,6 +108,9 @@ static gboolean expand(GString *out, const char *name, gsize length, const guint
         case 'x':
             g_string_append_printf(out, "%" G_GINT64_MODIFIER "x", value);
             return TRUE;
+        case 'e':
+            g_string_append(out, g_strerror((gint)value));
+            return TRUE;
         case '#':
             g_string_append_printf(out, "%#" G_GINT64_MODIFIER "x", value);
             return TRUE;
@@ -105,13 +126,14 @@ char *words_of(gint code, const guint64 *args, guint n_args, const void *text, g
 {
     const WordsRow *row = find_row(code);
     GString *out = g_string_new(NULL);
-    g_autofree char *safe = words_printable(text != NULL ? text : "", text_length);
+    Texts texts;
 
     if (row == NULL) {
         g_string_printf(out, "Unknown failure %d of the format driver", code);
         return g_string_free(out, FALSE);
     }
     error = row_errno(row, error);
+    texts = texts_of(text, text_length);
     for (const char *p = row->words; *p != '\0'; p++) {
         const char *close = *p == '{' ? strchr(p, '}') : NULL;
 
@@ -119,12 +141,14 @@ char *words_of(gint code, const guint64 *args, guint n_args, const void *text, g
             g_string_append_c(out, '{');
             p++;
         } else if (close != NULL &&
-                   expand(out, p + 1, (gsize)(close - p - 1), args, n_args, safe, error)) {
+                   expand(out, p + 1, (gsize)(close - p - 1), args, n_args, &texts, error)) {
             p = close;
         } else {
             g_string_append_c(out, *p);
         }
     }
+    g_free(texts.first);
+    g_free(texts.second);
     return g_string_free(out, FALSE);
 }
 

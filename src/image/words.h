@@ -17,7 +17,7 @@
 typedef struct {
     gint code;          /* enum fmt_status */
     guint since;        /* major * 100 + minor, 0: always */
-    const char *words;  /* {0}..{5}, {0d}, {0x}, {0#} .. {5#}, {s}, {errno}; "{{" is a brace */
+    const char *words;  /* {0}..{5}, {0d}, {0x}, {0#}, {0e}.., {s}, {t}, {errno}; "{{" is a brace */
     gint error;         /* errno qemu's function returns with it; 0: EINVAL */
 } WordsRow;
 

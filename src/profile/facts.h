@@ -15,3 +15,4 @@ PROFILE_FACT(SNAPSHOT_COLUMNS, 90000, 0, "info", "the columns of the snapshot ta
 PROFILE_FACT(BACKING_FORMAT_NEEDED, 60100, 0, "create", "a backing file without its format is refused, not guessed")
 PROFILE_FACT(DETECTED_FORMAT_LINE, 80100, 0, "create", "the hint about the detected format ends with a newline")
 PROFILE_FACT(INFO_DATA_FILE, 80000, 90100, "create", "info shows the external data file among the child nodes")
+PROFILE_FACT(LUKS_DETACHED_HEADER, 90000, 0, "luks", "info tells whether a LUKS header stands apart")

@@ -2,10 +2,8 @@
 #include "config.h"
 
 #include <stdio.h>
-#include <string.h>
 
-#include "abi/props.h"
-#include "image/words.h"
+#include "image/tell.h"
 #include "render/check.h"
 
 Value *check_collect(const char *filename, const char *format, const struct abi_check *check)
@@ -76,22 +74,7 @@ void check_print(const struct abi_check *check)
 gboolean check_print_messages(GBytes *messages)
 {
     gsize size;
-    struct props_reader reader = { .base = g_bytes_get_data(messages, &size) };
-    struct props_item item;
-    int more;
+    const guint8 *props = g_bytes_get_data(messages, &size);
 
-    reader.size = (guint32)size;
-    while ((more = props_next(&reader, &item)) > 0) {
-        struct abi_message message;
-        g_autofree char *words = NULL;
-
-        if (item.type != ABI_PROP_MESSAGE) {
-            return FALSE;
-        }
-        memcpy(&message, item.value, sizeof message);
-        words = words_of_message(&message, item.value + sizeof message,
-                                 item.value_length - sizeof message);
-        fprintf(message.stream == 1 ? stdout : stderr, "%s\n", words);
-    }
-    return more == 0;
+    return image_tell_all(props, size);
 }

@@ -100,7 +100,13 @@ static gboolean add_specific(Value *info, Image *img, GError **error)
     value_add_string(specific, "type", image_format_name(img), -1);
     value_add(specific, "data", data);
     value_add(info, "format-specific", specific);
-    return add_part(data, img, ABI_INFO_SPECIFIC, error);
+    if (!add_part(data, img, ABI_INFO_SPECIFIC, error)) {
+        return FALSE;
+    }
+    if (!profile_has(FACT_LUKS_DETACHED_HEADER)) {
+        value_remove_within(data, "encrypt", "detached-header");
+    }
+    return TRUE;
 }
 
 static gboolean is_dirty(const struct abi_facts *facts)

@@ -185,6 +185,27 @@ const Value *value_find(const Value *object, const char *key)
     return NULL;
 }
 
+void value_remove(Value *object, const char *key)
+{
+    for (guint i = 0; i < object->members->len; i++) {
+        if (g_str_equal(value_member(object, i)->key, key)) {
+            g_array_remove_index(object->members, i);
+            return;
+        }
+    }
+}
+
+void value_remove_within(Value *object, const char *key, const char *member)
+{
+    for (guint i = 0; i < object->members->len; i++) {
+        const ValueMember *m = value_member(object, i);
+
+        if (g_str_equal(m->key, key) && m->value->type == VALUE_OBJECT) {
+            value_remove(m->value, member);
+        }
+    }
+}
+
 static int compare_members(gconstpointer a, gconstpointer b)
 {
     const ValueMember *x = *(const ValueMember *const *)a, *y = *(const ValueMember *const *)b;

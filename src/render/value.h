@@ -56,6 +56,10 @@ guint value_n_members(const Value *value);
 const ValueMember *value_member(const Value *value, guint i);
 /* A member of an object by key, NULL if it has none. */
 const Value *value_find(const Value *object, const char *key);
+/* Take a member out of an object and free it; nothing happens if it is not there. */
+void value_remove(Value *object, const char *key);
+/* The same in the object that is member key of object. */
+void value_remove_within(Value *object, const char *key, const char *member);
 /* The members of an object or list, ordered as qemu-img prints them: of const ValueMember *. */
 GPtrArray *value_order(const Value *value);
 
