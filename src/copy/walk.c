@@ -162,7 +162,9 @@ static void run_from_extent(CopyRun *run, Layer *layer, guint depth, gboolean ha
         run->has_offset = (e->flags & ABI_EXTF_OFFSET) != 0;
         break;
     default:
+        /* a subcluster may have its place in the file before it has content */
         run->zero = !has_below;
+        run->has_offset = (e->flags & ABI_EXTF_OFFSET) != 0;
         break;
     }
     if (run->has_offset) {
@@ -204,10 +206,7 @@ gboolean copy_walk_next(CopyWalk *walk, CopyRun *ret_run, gboolean *ret_more, GE
         Layer *layer = &walk->layers[i];
         if (layer->size <= walk->at) {
             /* Behind the end of a backing file: the layer above has nothing, and nobody else. */
-            run.zero = TRUE;
-            run.layer = walk->layers[i - 1].img;
-            run.depth = i - 1;
-            run.extent = (struct abi_extent){ .guest_offset = walk->at, .kind = ABI_EXT_HOLE };
+            run_from_extent(&run, &walk->layers[i - 1], i - 1, FALSE);
             break;
         }
         left = MIN(left, layer->size - walk->at);
