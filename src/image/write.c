@@ -9,6 +9,8 @@
 
 /* Steps taken from the driver at a time. */
 #define STEPS 256u
+/* Bytes of one question: what a driver plans for clusters of any size in one go. */
+#define QUESTION (2u << 20)
 
 static gboolean broken_answer(GError **error)
 {
@@ -219,7 +221,14 @@ gboolean image_write(Image *img, guint64 offset, const void *buf, gsize length, 
     if (img->cell == NULL) {
         return io_pwrite(img->handles[0], offset, buf, length, error);
     }
-    return write_range(img, question, buf, error);
+    for (gsize at = 0; at < length; at += QUESTION) {
+        question.guest_offset = offset + at;
+        question.length = MIN(length - at, QUESTION);
+        if (!write_range(img, question, (const guint8 *)buf + at, error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
 }
 
 gboolean image_write_zeroes(Image *img, guint64 offset, guint64 length, gboolean may_unmap,
@@ -308,7 +317,7 @@ static gboolean truncate_raw(Image *img, guint64 size, guint32 prealloc, gboolea
 
 gboolean image_truncate(Image *img, guint64 size, guint32 prealloc, gboolean exact, GError **error)
 {
-    CellCall call = { .op = ABI_JOB_TRUNCATE, .arg = { size, prealloc, exact } };
+    CellCall call = { .op = ABI_JOB_TRUNCATE, .arg = { size, prealloc } };
 
     if (img->cell == NULL) {
         if (!truncate_raw(img, size, prealloc, exact, error)) {
