@@ -511,6 +511,55 @@ static void test_block_device(void)
                                NULL, NULL, &error));
 }
 
+static gboolean run_quietly(const char *const *argv)
+{
+    int status;
+
+    return g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL,
+                        NULL, NULL, NULL, NULL, &status, NULL) &&
+           g_spawn_check_wait_status(status, NULL);
+}
+
+/* What the kernel took and could not write later is told by the flush, and by every later one: a
+ * device whose file has no room. */
+static void test_write_back(void)
+{
+    g_autofree char *room = g_get_current_dir(), *folder = g_build_filename(room, "small", NULL);
+    g_autofree char *file = g_build_filename(folder, "disk", NULL), *path = NULL;
+    const char *mount[] = { "mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder, NULL };
+    const char *umount[] = { "umount", folder, NULL };
+    g_autoptr(GError) error = NULL;
+
+    g_assert_cmpint(mkdir("small", 0755), ==, 0);
+    if (!run_quietly(mount)) {
+        g_test_skip("no file system can be mounted here");
+        return;
+    }
+    g_assert_true(g_file_set_contents(file, "", 0, NULL));
+    g_assert_cmpint(truncate(file, 4 << 20), ==, 0);
+    path = loop_device(file, &error);
+    if (path == NULL) {
+        g_test_skip("no loop device can be made here");
+        run_quietly(umount);
+        return;
+    }
+    {
+        g_autoptr(IoFile) device = io_open(path, IO_WRITE, &error);
+
+        g_assert_no_error(error);
+        write_bytes(device, 0, 0x68, 4 << 20);
+        for (guint i = 0; i < 2; i++) {
+            g_assert_false(io_flush(device, &error));
+            g_assert_nonnull(error);
+            g_assert_true(error->code == EIO || error->code == ENOSPC);
+            g_clear_error(&error);
+        }
+    }
+    const char *detach[] = { "losetup", "--detach", path, NULL };
+    g_assert_true(run_quietly(detach));
+    run_quietly(umount);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -534,6 +583,7 @@ int main(int argc, char **argv)
     g_test_add_func("/io/status", test_status);
     g_test_add_func("/io/copy-range", test_copy_range);
     g_test_add_func("/io/slice", test_slice);
+    g_test_add_func("/io/write-back", test_write_back);
     g_test_add_func("/io/block-device", test_block_device);
     return g_test_run();
 }

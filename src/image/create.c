@@ -239,7 +239,8 @@ gboolean image_create(const char *filename, const char *format, guint64 size, GB
         !take_options(options, raw, &taken, error)) {
         return FALSE;
     }
-    flags = cache | driver_flags(protocol ? format : driver);
+    /* How the image is used later is no matter of making it. */
+    flags = (cache & (IO_NO_FLUSH | IO_NO_LOCK)) | driver_flags(protocol ? format : driver);
     if (!raw) {
         return create_format(path, flags, format_by_name(format), size, options, &taken, error);
     }
