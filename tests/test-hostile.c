@@ -125,7 +125,8 @@ static const Row rows[] = {
 };
 
 /* Those with a test of their own. */
-static const enum hostile_act special[] = { ACT_changed_after_ringing, ACT_codec_request };
+static const enum hostile_act special[] = { ACT_changed_after_ringing, ACT_codec_request,
+                                            ACT_look_for_leftovers };
 
 typedef struct {
     const Row *row;
@@ -344,6 +345,26 @@ static void test_changed(gconstpointer kvm)
     check_host();
 }
 
+/* A cell finds nothing of the one before it, although the machine may be the same. */
+static void test_leftovers(gconstpointer kvm)
+{
+    static const enum hostile_act acts[] = { ACT_write_everything, ACT_look_for_leftovers };
+    g_autoptr(GError) error = NULL;
+
+    if (!choose(kvm != NULL)) {
+        return;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(acts); i++) {
+        CellCall call = { .op = ABI_JOB_CALL, .arg = { acts[i] } };
+        g_autoptr(Cell) cell = cell_start(NULL, &error);
+        g_assert_no_error(error);
+        cell_call(cell, &call, &error);
+        g_assert_no_error(error);
+        g_assert_cmpuint(call.result.ret[0], ==, 0);
+    }
+    check_host();
+}
+
 /* Each act of the payload is tried. */
 static void test_complete(void)
 {
@@ -372,6 +393,8 @@ int main(int argc, char **argv)
             g_strdup_printf("/hostile/%s/%s", name, c->kvm ? "kvm" : "process");
         g_test_add_data_func_full(path, c, test_act, g_free);
     }
+    g_test_add_data_func("/hostile/leftovers/kvm", "", test_leftovers);
+    g_test_add_data_func("/hostile/leftovers/process", NULL, test_leftovers);
     g_test_add_data_func("/hostile/codec-request/kvm", "", test_codec_request);
     g_test_add_data_func("/hostile/codec-request/process", NULL, test_codec_request);
     g_test_add_data_func("/hostile/changed-after-ringing/kvm", "", test_changed);

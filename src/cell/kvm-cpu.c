@@ -95,12 +95,17 @@ static void read_host(void)
     e->eax = 36 | 48 << 8;      /* bits of physical and virtual addresses */
 }
 
-gboolean kvm_set_cpu(int fd, guint n, guint64 entry)
+gboolean kvm_set_features(int fd)
 {
     if (g_once_init_enter(&host.ready)) {
         read_host();
         g_once_init_leave(&host.ready, 1);
     }
+    return ioctl(fd, KVM_SET_CPUID2, &host.cpuid) == 0;
+}
+
+gboolean kvm_set_cpu(int fd, guint n, guint64 entry)
+{
     struct kvm_segment segment = { .limit = 0xffffffff, .selector = 0x33, .present = 1, .type = 11,
                                    .dpl = 3, .s = 1, .l = 1, .g = 1 };
     struct kvm_sregs s = {
@@ -126,6 +131,18 @@ gboolean kvm_set_cpu(int fd, guint n, guint64 entry)
         .rsp = cell_block_address(n) + ABI_BLOCK_STACK + ABI_STACK_SIZE - 8,
         .rflags = 2,
     };
-    return ioctl(fd, KVM_SET_CPUID2, &host.cpuid) == 0 && ioctl(fd, KVM_SET_SREGS, &s) == 0 &&
-           ioctl(fd, KVM_SET_XCRS, &x) == 0 && ioctl(fd, KVM_SET_REGS, &r) == 0;
+    return ioctl(fd, KVM_SET_SREGS, &s) == 0 && ioctl(fd, KVM_SET_XCRS, &x) == 0 &&
+           ioctl(fd, KVM_SET_REGS, &r) == 0;
+}
+
+gboolean kvm_clear_vectors(int fd)
+{
+    struct kvm_xsave x;
+
+    /* No component is in use but for the two control words, as after a reset (Intel SDM 1,
+     * 13.4.1 and 13.4.2): FCW, MXCSR; XSTATE_BV is 0. */
+    memset(&x, 0, sizeof x);
+    x.region[0] = 0x37f;
+    x.region[6] = 0x1f80;
+    return ioctl(fd, KVM_SET_XSAVE, &x) == 0;
 }

@@ -17,6 +17,7 @@ typedef struct {
     int vm;
     guint vcpu_size;        /* bytes of struct kvm_run's mapping */
     const CellPayload *payload;
+    const guint8 *text;     /* of the payload, when the machine was made */
 } KvmMachine;
 
 /* Of a cpu; CellPart.machine. */
@@ -37,8 +38,12 @@ void kvm_map_codec(const CellCpu *first, const CellCpu *cpu, guint n);
 /* Where CR3 points. */
 guint64 kvm_top_table(void);
 
-/* Bring a new vCPU into 64-bit user mode at the payload's entry point. FALSE and errno. */
+/* Tell a new vCPU, once, which instructions it has. FALSE and errno. */
+gboolean kvm_set_features(int fd);
+/* Bring a vCPU into 64-bit user mode at the payload's entry point. FALSE and errno. */
 gboolean kvm_set_cpu(int fd, guint n, guint64 entry);
+/* Forget what is in its x87, SSE and AVX registers. FALSE and errno. */
+gboolean kvm_clear_vectors(int fd);
 
 /* CellBackend.enter. */
 gboolean kvm_enter(Cell *cell, guint n, GError **error);

@@ -65,7 +65,6 @@ static gboolean map_core(Cell *cell, CellPart *part, const CellPayload *payload,
     part->data = part->tables + CELL_TABLES_SIZE;
     part->block = part->data + data;
     part->arena = part->base + arena;
-    memcpy(part->data, payload->data.bytes, payload->data.file_size);
     return TRUE;
 }
 
@@ -113,45 +112,73 @@ static void write_boot(CellCpu *cpu, guint n)
     memcpy(cell_boot(cpu), &boot, sizeof boot);
 }
 
-CellCpu *cell_make_cpu(Cell *cell, guint n, const CellPayload *payload, gboolean shared,
-                       GError **error)
+/* The CellCpu of a part whose memory is all zeros. Takes the part. */
+static CellCpu *make_cpu(Cell *cell, guint n, const CellPayload *payload, CellPart *part)
 {
-    CellPart part = { 0 };
-
-    if (!(n ? map_codec(cell, &part, shared, error)
-            : map_core(cell, &part, payload, shared, error))) {
-        return NULL;
-    }
     CellCpu *cpu = g_new0(CellCpu, 1);
-    cpu->part = g_memdup2(&part, sizeof part);
-    cpu->box = (gpointer)(part.block + ABI_BLOCK_MAILBOX);
-    cpu->io = (gpointer)(part.block + ABI_BLOCK_IO);
-    cpu->in = part.block + ABI_BLOCK_IN;
-    cpu->out = part.block + ABI_BLOCK_OUT;
-    cpu->window = part.window;
-    cpu->window_size = part.window_size;
+
+    cpu->part = part;
+    cpu->box = (gpointer)(part->block + ABI_BLOCK_MAILBOX);
+    cpu->io = (gpointer)(part->block + ABI_BLOCK_IO);
+    cpu->in = part->block + ABI_BLOCK_IN;
+    cpu->out = part->block + ABI_BLOCK_OUT;
+    cpu->window = part->window;
+    cpu->window_size = part->window_size;
     cpu->window_address = n ? cell_window_address(n) : 0;
     if (n == 0) {
         /* Only cpu 0 has requests; constants may be written to files, too. */
         guint64 block = cell_block_address(0);
-        gsize constants = payload->rodata.size;
-        add_area(cpu, cell_arena_address(0), part.arena, part.arena_size, TRUE);
-        add_area(cpu, block + ABI_BLOCK_STACK, part.block + ABI_BLOCK_STACK, ABI_STACK_SIZE, TRUE);
+        guint8 *constants = (guint8 *)(guintptr)payload->rodata.bytes;
+        memcpy(part->data, payload->data.bytes, payload->data.file_size);
+        add_area(cpu, cell_arena_address(0), part->arena, part->arena_size, TRUE);
+        add_area(cpu, block + ABI_BLOCK_STACK, part->block + ABI_BLOCK_STACK, ABI_STACK_SIZE,
+                 TRUE);
         add_area(cpu, block + ABI_BLOCK_IN, cpu->in, ABI_TABLE_SIZE, TRUE);
         add_area(cpu, block + ABI_BLOCK_OUT, cpu->out, ABI_TABLE_SIZE, TRUE);
-        add_area(cpu, payload->data.address, part.data, payload->data.size, TRUE);
-        add_area(cpu, payload->rodata.address, (guint8 *)(guintptr)payload->rodata.bytes, constants,
-                 FALSE);
+        add_area(cpu, payload->data.address, part->data, payload->data.size, TRUE);
+        add_area(cpu, payload->rodata.address, constants, payload->rodata.size, FALSE);
     }
     write_boot(cpu, n);
     cell->cpus[n] = cpu;
     return cpu;
 }
 
+CellCpu *cell_make_cpu(Cell *cell, guint n, const CellPayload *payload, gboolean shared,
+                       GError **error)
+{
+    CellPart part = { 0 };
+
+    return (n ? map_codec(cell, &part, shared, error)
+              : map_core(cell, &part, payload, shared, error))
+               ? make_cpu(cell, n, payload, g_memdup2(&part, sizeof part))
+               : NULL;
+}
+
+CellCpu *cell_remake_cpu(Cell *cell, const CellPayload *payload, CellPart *part)
+{
+    /* Private anonymous memory: what was in it is gone, for the cell and for us. */
+    if (madvise(part->base, part->size, MADV_DONTNEED) < 0) {
+        return NULL;
+    }
+    return make_cpu(cell, 0, payload, part);
+}
+
+CellPart *cell_take_part(CellCpu *cpu)
+{
+    return g_steal_pointer(&cpu->part);
+}
+
+void cell_free_part(CellPart *part)
+{
+    if (part) {
+        munmap(part->base, part->size);
+        g_free(part);
+    }
+}
+
 void cell_unmake_cpu(CellCpu *cpu)
 {
-    if (cpu && cpu->part) {
-        munmap(cpu->part->base, cpu->part->size);
-        g_clear_pointer(&cpu->part, g_free);
+    if (cpu) {
+        cell_free_part(cell_take_part(cpu));
     }
 }

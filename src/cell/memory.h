@@ -56,6 +56,12 @@ CellCpu *cell_make_cpu(Cell *cell, guint cpu, const CellPayload *payload, gboole
 /* Give its memory back; the CellCpu stays. */
 void cell_unmake_cpu(CellCpu *cpu);
 
+/* Memory of a cpu 0 that was not shared, used once more: the part out of one CellCpu, into another
+ * that finds it all zeros again (NULL and errno: it cannot be cleared, and the part is as before). */
+CellPart *cell_take_part(CellCpu *cpu);
+CellCpu *cell_remake_cpu(Cell *cell, const CellPayload *payload, CellPart *part);
+void cell_free_part(CellPart *part);
+
 /* The boot page of a cpu, to be changed before it starts. */
 static inline struct abi_boot *cell_boot(CellCpu *cpu)
 {

@@ -16,6 +16,7 @@
     X(write_constants)                                                                             \
     X(write_boot_page)                                                                             \
     X(write_everything)                                                                            \
+    X(look_for_leftovers)                                                                          \
     X(load_page_table_register)                                                                    \
     X(endless_loop)                                                                                \
     X(endless_recursion)                                                                           \

@@ -50,13 +50,45 @@ void act_write_boot_page(struct cpu *cpu)
     store((uint64_t)(uintptr_t)cpu->boot);
 }
 
+static uint8_t own_bss[8192];
+
 /* Fill all that may be written. The test looks at the page tables afterwards. */
 void act_write_everything(struct cpu *cpu)
 {
+    memset(own_bss, 0xff, sizeof own_bss);
+    memset((void *)(cpu->boot->block + ABI_BLOCK_STACK), 0xff, ABI_STACK_SIZE / 2);
+    __asm__ volatile("pcmpeqd %%xmm14, %%xmm14\n\tpcmpeqd %%xmm15, %%xmm15" ::: "xmm14", "xmm15");
     memset((void *)cpu->boot->arena, 0xff, cpu->boot->arena_size);
     memset((void *)(cpu->boot->block + ABI_BLOCK_IN), 0xff, ABI_TABLE_SIZE);
     memset((void *)(cpu->boot->block + ABI_BLOCK_OUT), 0xff, ABI_TABLE_SIZE);
     memset((void *)cpu->io, 0xff, ABI_MAX_IO * sizeof *cpu->io);
+}
+
+static uint64_t count_nonzero(const uint8_t *p, uint64_t n)
+{
+    uint64_t found = 0;
+
+    for (uint64_t i = 0; i < n; i++) {
+        found += p[i] != 0;
+    }
+    return found;
+}
+
+/* What another cell has left behind, in bytes. */
+void act_look_for_leftovers(struct cpu *cpu)
+{
+    uint64_t vectors[4];
+    const uint8_t *block = (const uint8_t *)cpu->boot->block;
+
+    __asm__ volatile("movups %%xmm14, %0\n\tmovups %%xmm15, %1"
+                     : "=m"(*(uint64_t(*)[2]) & vectors[0]), "=m"(*(uint64_t(*)[2]) & vectors[2]));
+    cpu->box->result.ret[0] =
+        count_nonzero((const uint8_t *)vectors, sizeof vectors) +
+        count_nonzero((const uint8_t *)cpu->boot->arena, cpu->boot->arena_size) +
+        count_nonzero(block + ABI_BLOCK_IN, ABI_TABLE_SIZE) +
+        count_nonzero(block + ABI_BLOCK_OUT, ABI_TABLE_SIZE) +
+        count_nonzero(block + ABI_BLOCK_STACK, ABI_STACK_SIZE / 2) +
+        count_nonzero(own_bss, sizeof own_bss);
 }
 
 void act_load_page_table_register(struct cpu *cpu)
