@@ -166,6 +166,12 @@ static gboolean fail(GError **error)
     return FALSE;
 }
 
+GBytes *image_info(Image *img, guint32 part, GError **error)
+{
+    fail(error);
+    return NULL;
+}
+
 gboolean image_extents(Image *img, guint64 start, guint64 length, struct abi_extent *out,
                        guint max, guint *ret_count, guint64 *ret_next, GError **error)
 {

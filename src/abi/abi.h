@@ -292,6 +292,7 @@ enum abi_info_part {
     ABI_INFO_SPECIFIC = 0,  /* the members of format-specific.data; "type" is the format */
     ABI_INFO_SNAPSHOTS = 1, /* list of objects id, name, vm-state-size, date-sec, ... */
     ABI_INFO_NAMES = 2,     /* backing-file, backing-format, data-file as at OPEN */
+    ABI_INFO_USED = 3,      /* used-clusters: those of the image file with a count above zero */
 };
 
 enum abi_select {

@@ -101,10 +101,12 @@ static gboolean side_ready(Comparer *c, Side *side)
     return more;
 }
 
+/* What strict mode compares: what qemu-img is told of a run, and that is also whether the run is the
+ * image's last. */
 static gboolean same_status(const CopyRun *a, const CopyRun *b)
 {
     return a->data == b->data && a->zero == b->zero && a->present == b->present &&
-           a->compressed == b->compressed && a->has_offset == b->has_offset;
+           a->compressed == b->compressed && a->has_offset == b->has_offset && a->last == b->last;
 }
 
 /* Add the next chunk to the task. FALSE: the task is full, or there is nothing more to compare. */

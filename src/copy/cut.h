@@ -22,6 +22,7 @@ typedef struct {
     CopyPieceKind kind;
     guint64 start, length;      /* bytes of the target; the length is a multiple of 512 */
     guint first_part, n_parts;  /* DATA: what to read, in the array the cutter was given */
+    gboolean offload;           /* not read: the store copies the bytes itself (-C) */
 } CopyPiece;
 
 typedef struct CopyCutter CopyCutter;

@@ -61,6 +61,18 @@ static void give_up(CopyTask *task, const CopyPiece *piece, guint index, const G
     g_array_set_size(task->pieces, index);
 }
 
+/* The parts from at on up to the next that is not to be read. */
+static guint parts_to_read(const CopyTask *task, guint at)
+{
+    for (guint i = 0; i < task->pieces->len; i++) {
+        const CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, i);
+        if (piece->offload && piece->first_part + piece->n_parts > at) {
+            return MAX(piece->first_part, at) - at;
+        }
+    }
+    return task->parts->len - at;
+}
+
 static void read_parts(CopyTask *task, const CopyPlan *plan, CopyReader *reader)
 {
     const CopyPart *parts = &g_array_index(task->parts, CopyPart, 0);
@@ -68,11 +80,18 @@ static void read_parts(CopyTask *task, const CopyPlan *plan, CopyReader *reader)
 
     while (at < task->parts->len) {
         g_autoptr(GError) why = NULL;
-        guint failed, index;
-        if (copy_reader_fill(reader, parts + at, task->parts->len - at, &failed, &why)) {
-            return;
+        guint n = parts_to_read(task, at), failed, index;
+        const CopyPiece *piece;
+        if (!n) {
+            piece = piece_of_part(task, at, &index);
+            at = piece->first_part + piece->n_parts;
+            continue;
         }
-        const CopyPiece *piece = piece_of_part(task, at + failed, &index);
+        if (copy_reader_fill(reader, parts + at, n, &failed, &why)) {
+            at += n;
+            continue;
+        }
+        piece = piece_of_part(task, at + failed, &index);
         if (!plan->job->salvage) {
             give_up(task, piece, index, why);
             return;
@@ -82,27 +101,56 @@ static void read_parts(CopyTask *task, const CopyPlan *plan, CopyReader *reader)
     }
 }
 
+gboolean copy_task_read_after_all(CopyTask *task, CopyPlan *plan, CopyReader *reader)
+{
+    g_atomic_int_set(&plan->offload, FALSE);
+    for (guint i = 0; i < task->segments->len; i++) {
+        g_array_index(task->segments, CopySegment, i).offload = FALSE;
+    }
+    for (guint i = 0; i < task->pieces->len; i++) {
+        CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, i);
+        g_autoptr(GError) why = NULL;
+        guint failed;
+        if (!piece->offload) {
+            continue;
+        }
+        piece->offload = FALSE;
+        if (copy_reader_fill(reader, &g_array_index(task->parts, CopyPart, piece->first_part),
+                             piece->n_parts, &failed, &why)) {
+            continue;
+        }
+        if (!plan->job->salvage) {
+            task->good_end = piece->start;
+            give_up(task, piece, i, why);
+            return FALSE;
+        }
+        salvage_piece(task, plan, piece, reader);
+    }
+    return TRUE;
+}
+
 /* Ask for length bytes at start; goes on where the last segment ends if it can. */
-static void add_segment(CopyTask *task, guint piece, guint16 kind, guint64 start, guint64 length,
+static void add_segment(CopyTask *task, const CopyPiece *piece, guint16 kind, guint64 start, guint64 length,
                         const guint8 *bytes)
 {
     if (task->segments->len && kind == ABI_EXT_DATA) {
         CopySegment *last = &g_array_index(task->segments, CopySegment, task->segments->len - 1);
         if (last->ask.kind == kind && last->ask.guest_offset + last->ask.length == start &&
-            last->bytes && last->bytes + last->ask.length == bytes) {
+            last->offload == piece->offload && last->bytes &&
+            last->bytes + last->ask.length == bytes) {
             last->ask.length += length;
             return;
         }
     }
     CopySegment segment = {
         .ask = { .kind = kind, .guest_offset = start, .length = length },
-        .piece = piece,
+        .offload = piece->offload,
         .bytes = bytes,
     };
     g_array_append_val(task->segments, segment);
 }
 
-static void add_zeros(CopyTask *task, const CopyPlan *plan, guint piece, guint64 start,
+static void add_zeros(CopyTask *task, const CopyPlan *plan, const CopyPiece *piece, guint64 start,
                       guint64 length)
 {
     if (plan->zero_init) {
@@ -121,12 +169,12 @@ static void judge_piece(CopyTask *task, const CopyPlan *plan, guint index)
     const CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, index);
 
     if (piece->kind == COPY_PIECE_ZERO) {
-        add_zeros(task, plan, index, piece->start, piece->length);
+        add_zeros(task, plan, piece, piece->start, piece->length);
         return;
     }
     const guint8 *bytes = piece_bytes(task, piece);
-    if (!plan->job->sparse || task->offload) {
-        add_segment(task, index, ABI_EXT_DATA, piece->start, piece->length, bytes);
+    if (!plan->job->sparse || piece->offload) {
+        add_segment(task, piece, ABI_EXT_DATA, piece->start, piece->length, bytes);
         return;
     }
     for (guint64 at = 0; at < piece->length;) {
@@ -134,9 +182,9 @@ static void judge_piece(CopyTask *task, const CopyPlan *plan, guint index)
         gsize run = copy_sparse_run(&plan->sparse, bytes + at, piece->start + at,
                                     piece->length - at, &data);
         if (data) {
-            add_segment(task, index, ABI_EXT_DATA, piece->start + at, run, bytes + at);
+            add_segment(task, piece, ABI_EXT_DATA, piece->start + at, run, bytes + at);
         } else {
-            add_zeros(task, plan, index, piece->start + at, run);
+            add_zeros(task, plan, piece, piece->start + at, run);
         }
         at += run;
     }
@@ -172,13 +220,13 @@ static gboolean code_pieces(CopyTask *task, const CopyPlan *plan, const guint *p
     for (guint i = 0; i < n; i++) {
         const CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, pieces[i]);
         if (work[i].result <= 0 || (guint64)work[i].result >= plan->cluster) {
-            add_segment(task, pieces[i], ABI_EXT_DATA, piece->start, piece->length, work[i].in);
+            add_segment(task, piece, ABI_EXT_DATA, piece->start, piece->length, work[i].in);
             continue;
         }
         guint8 *at = task->coded + *used;
         memmove(at, work[i].out, work[i].result);
         *used += work[i].result;
-        add_segment(task, pieces[i], ABI_EXT_COOKED, piece->start, piece->length, at);
+        add_segment(task, piece, ABI_EXT_COOKED, piece->start, piece->length, at);
         struct abi_extent *ask =
             &g_array_index(task->segments, CopySegment, task->segments->len - 1).ask;
         ask->stored_length = work[i].result;
@@ -216,30 +264,16 @@ static void judge_compressed(CopyTask *task, const CopyPlan *plan, guint worker)
             n = 0;
         }
         if (zero) {
-            add_zeros(task, plan, i, piece->start, piece->length);
+            add_zeros(task, plan, piece, piece->start, piece->length);
         } else if (piece) {
             pieces[n++] = i;
         }
     }
 }
 
-/* Can the store copy all bytes of the task by itself? */
-static gboolean all_plain(const CopyTask *task)
-{
-    for (guint i = 0; i < task->parts->len; i++) {
-        if (g_array_index(task->parts, CopyPart, i).run.extent.kind != ABI_EXT_DATA) {
-            return FALSE;
-        }
-    }
-    return task->parts->len > 0;
-}
-
 void copy_task_read(CopyTask *task, const CopyPlan *plan, CopyReader *reader, guint worker)
 {
-    task->offload = g_atomic_int_get(&plan->offload) && all_plain(task);
-    if (!task->offload && task->parts->len) {
-        read_parts(task, plan, reader);
-    }
+    read_parts(task, plan, reader);
     if (plan->codec) {
         judge_compressed(task, plan, worker);
         return;

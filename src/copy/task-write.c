@@ -19,6 +19,7 @@ typedef struct {
     guint64 guest;
     const guint8 *bytes;        /* NULL: zeros */
     gboolean unmap;             /* zeros may be a hole */
+    gboolean offload;           /* bytes are not there: the store copies them */
 } Write;
 
 typedef struct {
@@ -53,7 +54,7 @@ static const guint8 *bytes_at(const CopyTask *task, guint64 guest, guint64 lengt
 {
     const CopyPiece *piece = piece_at(task, guest);
 
-    if (!piece || piece->kind != COPY_PIECE_DATA || task->offload ||
+    if (!piece || piece->kind != COPY_PIECE_DATA || piece->offload ||
         !range_fits(guest - piece->start, length, piece->length)) {
         return NULL;
     }
@@ -112,6 +113,7 @@ static gboolean prepare(Writer *w, const struct abi_extent *step, Write *ret, gu
         if (segment && !segment->bytes) {
             ret->unmap = (segment->ask.flags & ABI_EXTF_UNMAP) != 0;
         } else if (segment) {
+            ret->offload = segment->offload;
             ret->bytes = segment->bytes + (step->guest_offset - segment->ask.guest_offset);
         }
         if (segment && segment->ask.kind == ABI_EXT_COOKED) {
@@ -181,33 +183,6 @@ static gboolean copy_by_store(const CopyTask *task, const Write *write, guint64 
     return TRUE;
 }
 
-/* The store cannot copy: from now on everything is read. FALSE when this task's bytes cannot be. */
-static gboolean read_after_all(Writer *w)
-{
-    CopyTask *task = w->task;
-    g_autoptr(GError) why = NULL;
-    guint failed;
-
-    g_atomic_int_set(&w->plan->offload, FALSE);
-    task->offload = FALSE;
-    if (copy_reader_fill(w->reader, &g_array_index(task->parts, CopyPart, 0), task->parts->len,
-                         &failed, &why)) {
-        return TRUE;
-    }
-    for (guint i = 0; i < task->pieces->len; i++) {
-        const CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, i);
-        if (failed >= piece->first_part && failed - piece->first_part < piece->n_parts) {
-            g_clear_error(&task->error);
-            g_set_error(&task->error, IMAGE_ERROR, IMAGE_ERROR_IO,
-                        "error while reading at byte %" G_GUINT64_FORMAT ": %s", piece->start,
-                        why->message);
-            task->good_end = piece->start;
-            break;
-        }
-    }
-    return FALSE;
-}
-
 /* Store a write again, piece by piece, to find out which one it is that fails. */
 static gboolean store_by_pieces(CopyTask *task, Write write, gboolean coded)
 {
@@ -261,12 +236,12 @@ static gboolean do_write(Writer *w, const Write *write, guint first, guint end)
     if (!write->length) {
         return TRUE;
     }
-    if (w->task->offload && write->bytes) {
+    if (write->offload) {
         if (copy_by_store(w->task, write, &copied, &why)) {
             return TRUE;
         }
         g_clear_error(&why);
-        if (!read_after_all(w)) {
+        if (!copy_task_read_after_all(w->task, w->plan, w->reader)) {
             return FALSE;
         }
     }
@@ -276,7 +251,7 @@ static gboolean do_write(Writer *w, const Write *write, guint first, guint end)
 /* Does b go on where a ends, so that one write can do both? */
 static gboolean joins(const Write *a, const Write *b)
 {
-    return a->length && a->bytes && b->bytes == a->bytes + a->length && a->file == b->file &&
+    return a->length && a->offload == b->offload && a->bytes && b->bytes == a->bytes + a->length && a->file == b->file &&
            a->offset + a->length == b->offset;
 }
 

@@ -8,6 +8,9 @@
 #define TASK_PIECES 512u
 #define TASK_PARTS  2048u
 
+/* Pieces that qemu-img has in work at once, unless -m says another number. */
+#define DEFAULT_IN_WORK 8u
+
 void copy_task_init(CopyTask *task, const CopyPlan *plan)
 {
     task->buffer = copy_buffer_new(plan->buffer_size);
@@ -51,14 +54,59 @@ static gboolean is_idle(const CopyPlan *plan, const CopyPiece *piece)
            (piece->kind == COPY_PIECE_ZERO && plan->zero_init);
 }
 
-void copy_task_collect(CopyTask *task, const CopyPlan *plan, CopyCutter *cutter,
+static gboolean is_plain(const CopyPiece *piece, const GArray *parts)
+{
+    for (guint i = 0; i < piece->n_parts; i++) {
+        if (g_array_index(parts, CopyPart, piece->first_part + i).run.extent.kind !=
+            ABI_EXT_DATA) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* A raw target shows at once whether its store can copy: the first bytes of the piece go where
+ * they belong anyway. */
+static gboolean store_copies(const CopyPlan *plan, const CopyPiece *piece, const GArray *parts)
+{
+    const CopyRun *run = &g_array_index(parts, CopyPart, piece->first_part).run;
+    guint64 copied;
+
+    return image_format(plan->job->target) != ABI_FORMAT_RAW ||
+           io_copy_range(image_file_by_handle(run->layer, run->extent.handle),
+                         run->extent.file_offset, image_file(plan->job->target), piece->start,
+                         run->length, &copied, NULL);
+}
+
+/* Offloading ends with the first piece that cannot be copied so; but qemu-img has by then decided
+ * about those that are in work at the same time (-m). */
+static void decide_offload(CopyPlan *plan, CopyPiece *piece, const GArray *parts)
+{
+    if (!g_atomic_int_get(&plan->offload)) {
+        return;
+    }
+    if (plan->offload_left && !--plan->offload_left) {
+        g_atomic_int_set(&plan->offload, FALSE);
+        return;
+    }
+    if (piece->kind != COPY_PIECE_DATA) {
+        return;
+    }
+    piece->offload = is_plain(piece, parts) &&
+                     (plan->offload_tried || store_copies(plan, piece, parts));
+    plan->offload_tried = TRUE;
+    if (!piece->offload && !plan->offload_left) {
+        plan->offload_left = plan->job->workers ? plan->job->workers : DEFAULT_IN_WORK;
+    }
+}
+
+void copy_task_collect(CopyTask *task, CopyPlan *plan, CopyCutter *cutter,
                        CopyPiece *pending, GArray *pending_parts, CopyWeigh weigh,
                        gpointer user_data)
 {
     gboolean more = TRUE;
 
     task->used = 0;
-    task->offload = FALSE;
     g_array_set_size(task->pieces, 0);
     g_array_set_size(task->parts, 0);
     g_array_set_size(task->segments, 0);
@@ -74,6 +122,7 @@ void copy_task_collect(CopyTask *task, const CopyPlan *plan, CopyCutter *cutter,
         if (need > plan->buffer_size - task->used) {
             return;
         }
+        decide_offload(plan, pending, pending_parts);
         if (!is_idle(plan, pending)) {
             add_piece(task, pending, pending_parts);
         }

@@ -12,7 +12,7 @@
 /* A part of a piece that the target is told about: a question for image_write_plan(). */
 typedef struct {
     struct abi_extent ask;      /* DATA, COOKED or ZERO */
-    guint piece;
+    gboolean offload;           /* its pieces are; bytes are not there then */
     const guint8 *bytes;        /* of DATA and COOKED; NULL for zeros that are nowhere in memory */
 } CopySegment;
 
@@ -32,7 +32,6 @@ typedef struct {
     guint8 *buffer;             /* of the bytes read */
     guint8 *coded;              /* of compressed clusters; NULL if not wanted */
     gsize used;                 /* bytes of buffer */
-    gboolean offload;           /* not read: the store copies the bytes itself */
     GArray *pieces;             /* CopyPiece */
     GArray *parts;              /* CopyPart */
     GArray *segments;           /* CopySegment, ascending */
@@ -49,7 +48,9 @@ typedef struct {
     guint32 cluster;            /* bytes of the target's clusters; 0: it has none */
     guint32 codec;              /* of compressed clusters; ABI_CODEC_NONE: not compressed */
     gsize buffer_size;          /* of each task */
-    gint offload;               /* atomic; becomes FALSE when a store turns out to be unable */
+    gboolean offload_tried;
+    guint offload_left;         /* once a piece could not be: so many pieces still can */
+    gint offload;               /* atomic; becomes FALSE, for good, when a store cannot copy */
 } CopyPlan;
 
 void copy_task_init(CopyTask *task, const CopyPlan *plan);
@@ -59,12 +60,16 @@ void copy_task_clear(CopyTask *task, const CopyPlan *plan);
  * piece that did not fit (length 0: none) and its parts; it comes first. Calls progress through
  * weigh for each piece taken. A failure of the cutter ends the task and is left in task->error. */
 typedef void (*CopyWeigh)(const CopyPiece *piece, gpointer user_data);
-void copy_task_collect(CopyTask *task, const CopyPlan *plan, CopyCutter *cutter,
+void copy_task_collect(CopyTask *task, CopyPlan *plan, CopyCutter *cutter,
                        CopyPiece *pending, GArray *pending_parts, CopyWeigh weigh,
                        gpointer user_data);
 
 /* Read, then find out what is to be written: fills segments. What fails is left in task->error. */
 void copy_task_read(CopyTask *task, const CopyPlan *plan, CopyReader *reader, guint worker);
+
+/* The store cannot copy: read what it should have copied, here and in tasks to come. FALSE with
+ * task->error and task->good_end set when that fails. */
+gboolean copy_task_read_after_all(CopyTask *task, CopyPlan *plan, CopyReader *reader);
 
 /* Do the steps, then set task->good_end. What fails is left in task->error. */
 void copy_task_write(CopyTask *task, CopyPlan *plan, CopyReader *reader);

@@ -12,9 +12,13 @@
 #define FIRST_EXTENTS 32u
 #define MOST_EXTENTS  1024u
 
+/* qemu-img looks at pieces of L2 tables of at most this many bytes. */
+#define L2_PIECE (64u << 10)
+
 typedef struct {
     Image *img;
     guint64 size;
+    guint64 span;               /* bytes of the guest that one look can tell about; 0: all */
     struct abi_extent *extents;
     guint at, count;
     guint ask;                  /* how many extents the next call asks for */
@@ -41,6 +45,16 @@ static guint count_layers(Image *img, CopyWalkFlags flags)
     return n;
 }
 
+static guint64 span_of_look(const Image *img)
+{
+    const struct abi_facts *facts = image_facts(img);
+    guint entry = facts->flags & ABI_FACT_EXTENDED_L2 ? 16 : 8;
+
+    return image_format(img) == ABI_FORMAT_QCOW2
+               ? (guint64)MIN(facts->cluster_size, L2_PIECE) / entry * facts->cluster_size
+               : 0;
+}
+
 CopyWalk *copy_walk_new(Image *img, guint64 start, guint64 end, CopyWalkFlags flags)
 {
     CopyWalk *walk = g_new0(CopyWalk, 1);
@@ -51,6 +65,7 @@ CopyWalk *copy_walk_new(Image *img, guint64 start, guint64 end, CopyWalkFlags fl
     for (guint i = 0; i < walk->n_layers; i++) {
         walk->layers[i].img = img;
         walk->layers[i].size = image_size(img);
+        walk->layers[i].span = span_of_look(img);
         walk->layers[i].ask = FIRST_EXTENTS;
         img = image_backing(img);
     }
@@ -136,6 +151,9 @@ static gboolean layer_extent(Layer *layer, guint64 at, guint64 end, struct abi_e
     guint64 skip = at - ret->guest_offset;
     ret->guest_offset += skip;
     ret->length -= skip;
+    if (layer->span) {
+        ret->length = MIN(ret->length, layer->span - at % layer->span);
+    }
     if (ret->kind != ABI_EXT_COOKED) {
         ret->file_offset += skip;
     }
@@ -184,6 +202,7 @@ CopyRun copy_run_part(const CopyRun *run, guint64 skip, guint64 length)
 
     part.start += skip;
     part.length = length;
+    part.last = run->last && skip + length == run->length;
     part.offset += skip;
     part.extent.guest_offset += skip;
     part.extent.length = length;
@@ -225,6 +244,7 @@ gboolean copy_walk_next(CopyWalk *walk, CopyRun *ret_run, gboolean *ret_more, GE
     run.length = left;
     run_cut(&run, left);
     walk->at += left;
+    run.last = walk->at == walk->layers[0].size;
     *ret_run = run;
     return TRUE;
 }

@@ -5,6 +5,8 @@
  *
  * Runs come in guest order, without gaps. A run is one answer of one layer, cut
  * where a layer above it begins; neighbours that look alike are not joined.
+ * Where runs end can be seen from outside, so a run of qcow2 also ends where
+ * qemu-img's does: with the piece of the L2 table that it looks at.
  * Layers are asked for many extents at once. Not thread-safe.
  */
 #ifndef INSTAR_COPY_WALK_H
@@ -19,6 +21,7 @@ typedef struct {
     gboolean present;           /* a layer decided it; FALSE: nobody did */
     gboolean compressed;
     gboolean has_offset;
+    gboolean last;              /* the run ends where the image ends */
     guint64 offset;             /* in file, when has_offset */
     guint depth;                /* 0: the image itself, 1: its backing file, ... */
     Image *layer;               /* that decided, or the lowest asked; borrowed */

@@ -131,6 +131,44 @@ static int put_snapshots(struct fmt_image *im, struct props_writer *props)
     return status;
 }
 
+/* limit: clusters looked at to count those in use; what lies behind counts as free */
+#define MAX_COUNTED (8u << 20)
+
+/* Whoever looks for holes inside clusters wants to know how many clusters should take space. */
+static int put_used(struct fmt_image *im, struct props_writer *props)
+{
+    const struct qcow2_state *st = im->state;
+    uint64_t per_block = 1ull << st->refblock_bits;
+    uint64_t used = 0, looked = 0, file_size;
+
+    int failed = fmt_file_size(im->env, 0, &file_size);
+    if (failed) {
+        return failed;
+    }
+    uint64_t total = min_u64(div_up(file_size, st->cluster_size),
+                             st->header.reftable_clusters * (st->cluster_size / 8) * per_block);
+    for (uint64_t first = 0; first < total && looked < MAX_COUNTED; first += per_block) {
+        struct qcow2_block *block;
+        uint32_t at;
+        int status = qcow2_reftable_block(im, first >> st->refblock_bits, &block, &at);
+        if (status) {
+            return status;
+        }
+        bool there = be64_load(block->data + at) != 0;
+        qcow2_block_put(block);
+        for (uint64_t i = first; there && i < total && i < first + per_block; i++, looked++) {
+            uint64_t count;
+            status = qcow2_refcount_get(im, i, &count);
+            if (status) {
+                return status;
+            }
+            used += count != 0;
+        }
+    }
+    props_u64(props, "used-clusters", used);
+    return FMT_OK;
+}
+
 int qcow2_info(struct fmt_image *im, uint32_t part, struct props_writer *props)
 {
     switch (part) {
@@ -141,6 +179,8 @@ int qcow2_info(struct fmt_image *im, uint32_t part, struct props_writer *props)
     case ABI_INFO_NAMES:
         qcow2_put_names(im->state, props);
         return FMT_OK;
+    case ABI_INFO_USED:
+        return put_used(im, props);
     default:
         return fmt_fail(im->env, FMT_E_BAD_JOB);
     }
