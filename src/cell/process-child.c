@@ -182,21 +182,49 @@ static inline __attribute__((always_inline)) long raw_call(long number, long a, 
     return r;
 }
 
+/* An image of the x87 and vector registers as after a reset (Intel SDM 1, 13.4: FCW, MXCSR, and no
+ * component in use), for XRSTOR or, on processors without it, FXRSTOR. */
+static const struct {
+    guint16 fcw, others[11];
+    guint32 mxcsr, rest[137];
+} clear_vectors __attribute__((aligned(64))) = { .fcw = 0x37f, .mxcsr = 0x1f80 };
+G_STATIC_ASSERT(sizeof clear_vectors == 576);
+
 /* FS base becomes the payload's: from there on nothing here may look at the host's thread area,
  * so no stack protector and no libc. */
 __attribute__((noreturn, no_stack_protector, no_sanitize("address", "undefined"))) static void
-enter_payload(guint64 block, guint64 entry)
+enter_payload(guint64 block, guint64 entry, gboolean use_xrstor)
 {
     if (raw_call(SYS_arch_prctl, ARCH_SET_FS, (long)(block + ABI_BLOCK_CPU), 0) != 0 ||
         raw_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&process_filter) != 0) {
         raw_call(SYS_exit_group, PROCESS_EXIT_STEP + STEP_FILTER, 0, 0);
     }
+    /* What the registers hold is the host's: all of them become zero, but for the stack pointer,
+     * the argument, and the entry point. */
+    if (use_xrstor) {
+        __asm__ volatile("xrstor64 %0" : : "m"(clear_vectors), "a"(-1), "d"(-1));
+    } else {
+        __asm__ volatile("fxrstor64 %0" : : "m"(clear_vectors));
+    }
     __asm__ volatile("movq %0, %%rsp\n\t"
                      "pushq $0\n\t"
+                     "movq %1, %%r11\n\t"
+                     "xorl %%eax, %%eax\n\t"
+                     "xorl %%ebx, %%ebx\n\t"
+                     "xorl %%ecx, %%ecx\n\t"
+                     "xorl %%edx, %%edx\n\t"
+                     "xorl %%esi, %%esi\n\t"
                      "xorl %%ebp, %%ebp\n\t"
-                     "jmpq *%1"
+                     "xorl %%r8d, %%r8d\n\t"
+                     "xorl %%r9d, %%r9d\n\t"
+                     "xorl %%r10d, %%r10d\n\t"
+                     "xorl %%r12d, %%r12d\n\t"
+                     "xorl %%r13d, %%r13d\n\t"
+                     "xorl %%r14d, %%r14d\n\t"
+                     "xorl %%r15d, %%r15d\n\t"
+                     "jmpq *%%r11"
                      :
-                     : "r"(block + ABI_BLOCK_STACK + ABI_STACK_SIZE), "r"(entry),
+                     : "a"(block + ABI_BLOCK_STACK + ABI_STACK_SIZE), "S"(entry),
                        "D"(block + ABI_BLOCK_BOOT)
                      : "memory");
     __builtin_unreachable();
@@ -212,5 +240,5 @@ void process_become_cpu(const ProcessChild *c)
     move_memory(c);
     set_signals(c);
     set_limits(c);
-    enter_payload(block, entry);
+    enter_payload(block, entry, c->use_xrstor);
 }

@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -25,6 +26,7 @@
 typedef struct {
     const CellPayload *payload;
     guint64 fault_handler;
+    gboolean use_xrstor;
 } ProcessMachine;
 
 static gboolean fail(GError **error, const char *what)
@@ -154,6 +156,7 @@ static gboolean spawn(Cell *cell, guint n, GError **error)
         .channel = ends[1],
         .fault_handler = m->fault_handler,
         .cpu_seconds = cpu_slack(),
+        .use_xrstor = m->use_xrstor,
     };
     c->started = c->limited = g_get_monotonic_time();
     sigfillset(&all);
@@ -184,6 +187,8 @@ static gboolean process_start(Cell *cell, GError **error)
 
     m->payload = cell_payload();
     m->fault_handler = cell_payload_symbol(m->payload, "cpu_fault");
+    guint a, b, c, d;
+    m->use_xrstor = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_OSXSAVE);
     return cell_make_cpu(cell, 0, m->payload, TRUE, error) && spawn(cell, 0, error);
 }
 

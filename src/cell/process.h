@@ -28,6 +28,7 @@ typedef struct {
     int channel;                /* its end of the channel */
     guint64 fault_handler;      /* in the cell, 0: none */
     guint cpu_seconds;          /* first limit of CPU time */
+    gboolean use_xrstor;        /* the processor has XSAVE, and the kernel uses it */
 } ProcessChild;
 
 /* In the child: become the cpu. Never returns. */
