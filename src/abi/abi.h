@@ -117,6 +117,11 @@ ABI_AT(abi_request, total, 24);
 
 /* ---- jobs: host -> cell ------------------------------------------------ */
 
+/* How a size changes. */
+#define ABI_TRUNCATE_EXACT 1u   /* a store that cannot have just this size refuses */
+#define ABI_TRUNCATE_ZERO 2u    /* the backing file reaches behind the old end: what is new must
+                                   read as zeros all the same */
+
 /* What the driver cpu can be asked. in and out are bytes at the start of the in
  * table, which stays as it is until the job ends, and of the out table. Structs
  * of the input that have a head carry the job's op as head.kind. */
@@ -135,7 +140,7 @@ enum abi_job_op {
     ABI_JOB_CREATE = 9,     /* in: abi_create + props; arg0: handle of the (empty) data file, 0
                                for none; the image is then open */
     ABI_JOB_CHECK = 10,     /* arg0: ABI_FIX_*; out: abi_check + props (messages) */
-    ABI_JOB_TRUNCATE = 11,  /* arg0 new virtual size, arg1 abi_prealloc, arg2 flags */
+    ABI_JOB_TRUNCATE = 11,  /* arg0 new virtual size, arg1 abi_prealloc, arg2 ABI_TRUNCATE_* */
     ABI_JOB_MEASURE = 12,   /* in: abi_create + props; out: abi_measure */
     ABI_JOB_SELECT = 13,    /* in: snapshot name; arg0: abi_select; reads then see it */
     ABI_JOB_CALL = 14,      /* arg0: enum abi_call; in/out: props */

@@ -113,9 +113,8 @@ static int take(struct fmt_image *im, const struct qcow2_extension *e)
     }
 }
 
-/* A copy of the data of one extension, appended to st->extensions. */
-static int keep(struct fmt_image *im, uint32_t type, const uint8_t *data, uint32_t length,
-                struct qcow2_extension **ret)
+int qcow2_extension_add(struct fmt_image *im, uint32_t type, const uint8_t *data, uint32_t length,
+                        struct qcow2_extension **ret)
 {
     struct qcow2_state *st = im->state;
     struct qcow2_extension *e = im->env->alloc(im->env, sizeof *e + length);
@@ -166,7 +165,7 @@ int qcow2_extensions_read(struct fmt_image *im, struct qcow2_reader *r, uint64_t
         if (status) {
             return fmt_fail(im->env, QCOW2_E_EXT_READ);
         }
-        status = keep(im, type, p, length, &e);
+        status = qcow2_extension_add(im, type, p, length, &e);
         if (!status && !names_only) {
             status = take(im, e);
         }

@@ -287,7 +287,7 @@ static void put_text(struct props_writer *props, const char *key, struct qcow2_t
     props_bytes(props, key, t.data ? (const void *)t.data : "", t.length);
 }
 
-static void fill_facts(const struct qcow2_state *st, struct abi_facts *facts)
+void qcow2_fill_facts(const struct qcow2_state *st, struct abi_facts *facts)
 {
     const struct qcow2_header *h = &st->header;
     const struct { bool is; uint32_t flag; } flags[] = {
@@ -362,7 +362,7 @@ int qcow2_open(struct fmt_image *im, struct abi_facts *facts, struct props_write
         qcow2_free(im);
         return status;
     }
-    fill_facts(st, facts);
+    qcow2_fill_facts(st, facts);
     qcow2_put_names(st, props);
     return FMT_OK;
 }
@@ -375,6 +375,7 @@ void qcow2_free(struct fmt_image *im)
     if (!st) {
         return;
     }
+    qcow2_writer_free(im);
     qcow2_cache_close(im);
     qcow2_extensions_free(im);
     env->free(env, (void *)(uintptr_t)st->backing_name.data);

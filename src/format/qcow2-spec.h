@@ -14,6 +14,8 @@
 #define QCOW2_EINVAL 22
 #define QCOW2_EFBIG 27
 #define QCOW2_ENOMEDIUM 123
+#define QCOW2_ENOSPC 28
+#define QCOW2_ENOTSUP 95
 
 /* spec "Header" */
 #define QCOW2_MAGIC 0x514649fbu             /* "QFI\xfb" */

@@ -52,6 +52,7 @@ enum qcow2_status {
     QCOW2_X_DATA_FILE_OFFSET = -1034,   /* {0} host offset, {1} guest offset, {2} L2 index */
     QCOW2_X_DATA_FILE_COMPRESSED = -1035, /* {0} L2 offset, {1} L2 index */
     QCOW2_X_REFBLOCK_UNALIGNED = -1036, /* {0} offset, {1} index in the refcount table */
+    QCOW2_X_DATA_UNALIGNED = -1037,     /* {0} offset, {1} guest offset */
     /* the same, told when the image is marked as corrupt: lower by this */
     QCOW2_X_MARKING = 400,
 
@@ -128,6 +129,56 @@ enum qcow2_status {
     /* a check that could not read the snapshot table says why: QCOW2_E_SNAPSHOT_* lower by
      * this; {0} is the errno of QCOW2_E_SNAPSHOT_READ */
     QCOW2_C_TABLE_READ = 300,
+
+    /* found while writing: a place that is taken (as QCOW2_X_ above) */
+    QCOW2_X_OVERLAP_HEADER = -1091,
+    QCOW2_X_OVERLAP_L1 = -1092,
+    QCOW2_X_OVERLAP_L2 = -1093,
+    QCOW2_X_OVERLAP_REFBLOCK = -1094,
+    QCOW2_X_OVERLAP_REFTABLE = -1095,
+    QCOW2_X_OVERLAP_SNAPSHOTS = -1096,
+    QCOW2_X_OVERLAP_INACTIVE_L1 = -1097,
+    QCOW2_X_OVERLAP_BITMAPS = -1098,
+    QCOW2_X_ZERO_DATA = -1061,
+    QCOW2_X_ZERO_CODED = -1062,
+    QCOW2_X_ZERO_L1 = -1063,
+    QCOW2_X_ZERO_L2 = -1064,
+    QCOW2_X_ZERO_REFBLOCK = -1065,
+
+    /* creation options that cannot be */
+    QCOW2_E_CREATE_COMPAT = -1500,      /* {s} the word */
+    QCOW2_E_CREATE_PREALLOC = -1501,    /* {s} the word */
+    QCOW2_E_CREATE_COMPRESSION = -1502, /* {s} the word */
+    QCOW2_E_CREATE_EXTENDED_V2 = -1503,
+    QCOW2_E_CREATE_EXTENDED_SMALL = -1504, /* {0} least bytes of a cluster */
+    QCOW2_E_CREATE_CLUSTER_SIZE = -1505,
+    QCOW2_E_CREATE_PREALLOC_BACKING = -1506,
+    QCOW2_E_CREATE_FORMAT_ALONE = -1507,
+    QCOW2_E_CREATE_LAZY_V2 = -1508,
+    QCOW2_E_CREATE_REFCOUNT_BITS = -1509,
+    QCOW2_E_CREATE_REFCOUNT_V2 = -1510,
+    QCOW2_E_CREATE_RAW_ALONE = -1511,
+    QCOW2_E_CREATE_RAW_BACKING = -1512,
+    QCOW2_E_CREATE_DATA_FILE_V2 = -1513,
+    QCOW2_E_CREATE_COMPRESSION_V2 = -1514,
+    QCOW2_E_CREATE_ENCRYPTION = -1515,
+    QCOW2_E_CREATE_TOO_LARGE = -1516,
+    QCOW2_E_CREATE_BACKING = -1517,     /* {s} name' with format 'format, {errno} */
+    QCOW2_E_CREATE_HEADER = -1518,      /* {errno} */
+    QCOW2_E_CREATE_REFTABLE = -1519,    /* {errno} */
+
+    /* sizes that cannot be changed; the same while creating: lower by QCOW2_E_IN_CREATE */
+    QCOW2_E_SIZE_UNALIGNED = -1530,
+    QCOW2_E_RESIZE_L1 = -1531,          /* {errno}, so all below */
+    QCOW2_E_RESIZE_CLUSTERS = -1532,
+    QCOW2_E_RESIZE_FILE = -1533,
+    QCOW2_E_RESIZE_FILE_ALLOC = -1534,
+    QCOW2_E_RESIZE_FILE_ZEROS = -1535,
+    QCOW2_E_RESIZE_DATA = -1536,
+    QCOW2_E_RESIZE_DATA_ALLOC = -1537,
+    QCOW2_E_RESIZE_DATA_ZEROS = -1538,
+    QCOW2_E_RESIZE_HEADER = -1539,
+    QCOW2_E_IN_CREATE = 50,
 };
 
 #endif

@@ -10,5 +10,10 @@ const struct fmt_driver qcow2_driver = {
     .info = qcow2_info,
     .extents = qcow2_extents,
     .check = qcow2_check,
+    .write = qcow2_write,
+    .flush = qcow2_flush,
+    .close = qcow2_close,
+    .create = qcow2_create,
+    .truncate = qcow2_truncate,
     .select = qcow2_select,
 };

@@ -278,6 +278,9 @@ int qcow2_corrupt(struct fmt_image *im, int code, uint64_t a0, uint64_t a1, uint
  * names_only: keep them, decode and judge none. */
 int qcow2_extensions_read(struct fmt_image *im, struct qcow2_reader *r, uint64_t end,
                           bool names_only);
+/* Append a copy of length bytes of data to st->extensions. */
+int qcow2_extension_add(struct fmt_image *im, uint32_t type, const uint8_t *data, uint32_t length,
+                        struct qcow2_extension **ret);
 void qcow2_extensions_free(struct fmt_image *im);
 /* Fail with the names of the unknown incompatible features. */
 int qcow2_fail_features(struct fmt_image *im, uint64_t unknown);
@@ -346,6 +349,7 @@ int qcow2_bitmaps_validate(struct fmt_image *im);
 
 /* Free im->state and what hangs on it. */
 void qcow2_free(struct fmt_image *im);
+void qcow2_fill_facts(const struct qcow2_state *st, struct abi_facts *facts);
 /* The names ABI_INFO_NAMES is about. */
 void qcow2_put_names(const struct qcow2_state *st, struct props_writer *props);
 /* The LUKS header of an encrypted image, judged; and the member "encrypt" of info. */
@@ -359,6 +363,17 @@ int qcow2_info(struct fmt_image *im, uint32_t part, struct props_writer *props);
 int qcow2_extents(struct fmt_image *im, uint64_t start, uint64_t length, uint32_t flags,
                   struct abi_extent *out, uint32_t max, uint32_t *ret_count, uint64_t *ret_next);
 int qcow2_select(struct fmt_image *im, uint32_t how, const uint8_t *name, uint32_t length);
+int qcow2_write(struct fmt_image *im, const struct abi_extent *in, uint32_t n_in,
+                struct abi_extent *out, uint32_t max, uint32_t *ret_count, uint32_t *ret_taken);
+int qcow2_flush(struct fmt_image *im);
+int qcow2_close(struct fmt_image *im);
+int qcow2_create(struct fmt_image *im, const struct abi_create *req, struct props_reader options,
+                 struct abi_facts *facts, struct props_writer *props);
+int qcow2_truncate(struct fmt_image *im, uint64_t size, uint32_t prealloc, uint32_t flags);
+int qcow2_measure(struct fmt_env *env, const struct abi_create *req, struct props_reader options,
+                  struct abi_measure *ret);
+/* Let go of what the writing side holds. */
+void qcow2_writer_free(struct fmt_image *im);
 int qcow2_check(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
                 struct props_writer *messages);
 

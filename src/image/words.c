@@ -11,6 +11,7 @@ static const WordsTable *const tables[] = {
     &words_general,
     &words_luks,
     &words_qcow2,
+    &words_qcow2_create,
 };
 
 /* The last row of code that is not newer than the profile; NULL if there is none. */

@@ -32,6 +32,7 @@ typedef struct {
 extern const WordsTable words_general;
 extern const WordsTable words_luks;
 extern const WordsTable words_qcow2;
+extern const WordsTable words_qcow2_create;
 
 /* Words of a result whose status is negative. Never NULL; a code without a row
  * gives a sentence with the number. Free with g_free. */

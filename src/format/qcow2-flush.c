@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Everything to the disk, in the order that leaves at worst leaks. */
+#include "format/qcow2-write.h"
+
+int qcow2_flush(struct fmt_image *im)
+{
+    const struct qcow2_state *st = im->state;
+    int status = FMT_OK;
+
+    if (!(im->flags & ABI_OPEN_WRITE)) {
+        return FMT_OK;
+    }
+    /* data before the tables that point to it */
+    if (st->has_data_file && im->data_handle) {
+        status = fmt_flush(im->env, im->data_handle);
+    }
+    if (!status && st->writer) {
+        if (st->writer->dead || st->dead) {
+            return qcow2_fail_errno(im, QCOW2_EIO);
+        }
+        status = qcow2_settle(im);
+        if (!status) {
+            status = qcow2_cache_write_back(im, QCOW2_KIND_L1);
+        }
+    }
+    return status ? status : fmt_flush(im->env, 0);
+}
+
+/* qemu-img lets the last coded cluster end with its sector. */
+static int align_file(struct fmt_image *im)
+{
+    uint64_t size;
+    int status = fmt_file_size(im->env, 0, &size);
+
+    if (!status && !is_aligned(size, QCOW2_SECTOR)) {
+        status = fmt_truncate(im->env, 0, align_up(size, QCOW2_SECTOR), ABI_PREALLOC_OFF);
+    }
+    return status;
+}
+
+int qcow2_close(struct fmt_image *im)
+{
+    struct qcow2_state *st = im->state;
+    struct qcow2_writer *w = st->writer;
+    int status = FMT_OK;
+
+    if (!w || w->dead || st->dead) {
+        return FMT_OK;
+    }
+    if (w->n_promises) {
+        status = qcow2_promises_drop(im);
+        if (!status) {
+            status = qcow2_flush(im);
+        }
+    }
+    if (!status && w->coded) {
+        status = align_file(im);
+    }
+    if (!status && w->marked) {
+        st->header.incompatible &= ~QCOW2_INCOMPAT_DIRTY;
+        status = qcow2_header_fields(im);
+    }
+    return status;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <errno.h>
+
+#include "format/qcow2-status.h"
+#include "image/words.h"
+
+#define V3_ONLY " only supported with compatibility level 1.1 and above (use version=v3 or greater)"
+
+/* What is told when a table is found broken in use: without and with the image being marked. */
+#define BROKEN(code, words) \
+    { code, 0, "qcow2: Image is corrupt: " words \
+               "; further non-fatal corruption events will be suppressed", EIO }, \
+    { code - QCOW2_X_MARKING, 0, "qcow2: Marking image as corrupt: " words \
+                                 "; further corruption events will be suppressed", EIO }
+#define OVERLAP(code, table) \
+    BROKEN(code, "Preventing invalid write on metadata (overlaps with " table ")")
+#define AT_ZERO(code, what) BROKEN(code, "Preventing invalid allocation of " what " at offset 0")
+
+/* Of a size that changes, and of the size a new image gets. */
+#define RESIZE(code, words) \
+    { code, 0, words, EIO }, { code - QCOW2_E_IN_CREATE, 0, "Could not resize image: " words, EIO }
+
+static const WordsRow create_rows[] = {
+    { QCOW2_E_CREATE_COMPAT, 0, "Parameter 'version' does not accept value '{s}'", EINVAL },
+    { QCOW2_E_CREATE_PREALLOC, 0, "Parameter 'preallocation' does not accept value '{s}'", EINVAL },
+    { QCOW2_E_CREATE_COMPRESSION, 0,
+      "Parameter 'compression-type' does not accept value '{s}'", EINVAL },
+    { QCOW2_E_CREATE_EXTENDED_V2, 0, "Extended L2 entries are" V3_ONLY, EINVAL },
+    { QCOW2_E_CREATE_EXTENDED_SMALL, 0,
+      "Extended L2 entries are only supported with cluster sizes of at least {0} bytes", EINVAL },
+    { QCOW2_E_CREATE_CLUSTER_SIZE, 0,
+      "Cluster size must be a power of two between 512 and 2048k", EINVAL },
+    { QCOW2_E_CREATE_PREALLOC_BACKING, 0,
+      "Backing file and preallocation can only be used at the same time if extended_l2 is on",
+      EINVAL },
+    { QCOW2_E_CREATE_FORMAT_ALONE, 0, "Backing format cannot be used without backing file",
+      EINVAL },
+    { QCOW2_E_CREATE_LAZY_V2, 0, "Lazy refcounts" V3_ONLY, EINVAL },
+    { QCOW2_E_CREATE_REFCOUNT_BITS, 0,
+      "Refcount width must be a power of two and may not exceed 64 bits", EINVAL },
+    { QCOW2_E_CREATE_REFCOUNT_V2, 0,
+      "Different refcount widths than 16 bits require compatibility level 1.1 or above "
+      "(use version=v3 or greater)", EINVAL },
+    { QCOW2_E_CREATE_RAW_ALONE, 0, "data-file-raw requires data-file", EINVAL },
+    { QCOW2_E_CREATE_RAW_BACKING, 0,
+      "Backing file and data-file-raw cannot be used at the same time", EINVAL },
+    { QCOW2_E_CREATE_DATA_FILE_V2, 0, "External data files are" V3_ONLY, EINVAL },
+    { QCOW2_E_CREATE_COMPRESSION_V2, 0, "Non-zlib compression type is" V3_ONLY, EINVAL },
+    { QCOW2_E_CREATE_ENCRYPTION, 0, "Creating encrypted images is not supported", ENOTSUP },
+    { QCOW2_E_CREATE_TOO_LARGE, 0,
+      "The image size is too large for file format 'qcow2' (try using a larger cluster size)",
+      EFBIG },
+    { QCOW2_E_CREATE_BACKING, 0, "Could not assign backing file '{s}': {errno}", EINVAL },
+    { QCOW2_E_CREATE_HEADER, 0, "Could not write qcow2 header: {errno}", EIO },
+    { QCOW2_E_CREATE_REFTABLE, 0, "Could not write refcount table: {errno}", EIO },
+
+    { QCOW2_E_SIZE_UNALIGNED, 0, "The new size must be a multiple of 512", EINVAL },
+    RESIZE(QCOW2_E_RESIZE_L1, "Failed to grow the L1 table: {errno}"),
+    RESIZE(QCOW2_E_RESIZE_CLUSTERS, "Allocating clusters failed: {errno}"),
+    RESIZE(QCOW2_E_RESIZE_FILE, "Failed to resize underlying file: Failed to resize file: {errno}"),
+    RESIZE(QCOW2_E_RESIZE_FILE_ALLOC,
+           "Failed to resize underlying file: Could not preallocate new data: {errno}"),
+    RESIZE(QCOW2_E_RESIZE_FILE_ZEROS,
+           "Failed to resize underlying file: Could not write zeros for preallocation: {errno}"),
+    RESIZE(QCOW2_E_RESIZE_DATA, "Failed to resize file: {errno}"),
+    RESIZE(QCOW2_E_RESIZE_DATA_ALLOC, "Could not preallocate new data: {errno}"),
+    RESIZE(QCOW2_E_RESIZE_DATA_ZEROS, "Could not write zeros for preallocation: {errno}"),
+    RESIZE(QCOW2_E_RESIZE_HEADER, "Failed to update the image size: {errno}"),
+
+    BROKEN(QCOW2_X_DATA_UNALIGNED, "Data cluster offset {0#} unaligned (guest offset: {1#})"),
+    OVERLAP(QCOW2_X_OVERLAP_HEADER, "qcow2_header"),
+    OVERLAP(QCOW2_X_OVERLAP_L1, "active L1 table"),
+    OVERLAP(QCOW2_X_OVERLAP_L2, "active L2 table"),
+    OVERLAP(QCOW2_X_OVERLAP_REFBLOCK, "refcount block"),
+    OVERLAP(QCOW2_X_OVERLAP_REFTABLE, "refcount table"),
+    OVERLAP(QCOW2_X_OVERLAP_SNAPSHOTS, "snapshot table"),
+    OVERLAP(QCOW2_X_OVERLAP_INACTIVE_L1, "inactive L1 table"),
+    OVERLAP(QCOW2_X_OVERLAP_BITMAPS, "bitmap directory"),
+    AT_ZERO(QCOW2_X_ZERO_DATA, "data cluster"),
+    AT_ZERO(QCOW2_X_ZERO_CODED, "compressed cluster"),
+    AT_ZERO(QCOW2_X_ZERO_L1, "L1 table"),
+    AT_ZERO(QCOW2_X_ZERO_L2, "L2 table"),
+    AT_ZERO(QCOW2_X_ZERO_REFBLOCK, "refcount block"),
+};
+WORDS_TABLE(words_qcow2_create, create_rows);
