@@ -43,16 +43,16 @@ static int classify(struct fmt_image *im, uint64_t guest, struct qcow2_entry *e)
     bool zero = !st->extended_l2 && (e->raw & QCOW2_ZERO);
 
     if (zero && st->header.version < 3) {
-        return qcow2_broken(im, QCOW2_X_ZERO_V2, 0, guest, 0);
+        return qcow2_corrupt(im, QCOW2_X_ZERO_V2, 0, guest, 0);
     }
     if ((e->allocated & e->zeros) || (e->allocated && !placed)) {
-        return qcow2_broken(im, QCOW2_X_INVALID_ENTRY, 0, guest, 0);
+        return qcow2_corrupt(im, QCOW2_X_INVALID_ENTRY, 0, guest, 0);
     }
     if (placed && !is_aligned(offset, st->cluster_size)) {
-        return qcow2_broken(im, QCOW2_X_DATA_UNALIGNED, offset, guest, 0);
+        return qcow2_corrupt(im, QCOW2_X_DATA_UNALIGNED, offset, guest, 0);
     }
     if (placed && st->has_data_file && offset != guest) {
-        return qcow2_broken(im, QCOW2_X_DATA_FILE_OFFSET, offset, guest, 0);
+        return qcow2_corrupt(im, QCOW2_X_DATA_FILE_OFFSET, offset, guest, 0);
     }
     if (st->extended_l2) {
         zero = !placed && e->zeros == UINT32_MAX;
@@ -85,7 +85,7 @@ int qcow2_entry_get(struct fmt_image *im, uint64_t l2, uint64_t guest, struct qc
     if (ret->raw & QCOW2_COMPRESSED) {
         ret->class = QCOW2_C_COMPRESSED;
         ret->zeros = ret->allocated = 0;
-        return st->has_data_file ? qcow2_broken(im, QCOW2_X_DATA_FILE_COMPRESSED, l2, 0, 0)
+        return st->has_data_file ? qcow2_corrupt(im, QCOW2_X_DATA_FILE_COMPRESSED, l2, 0, 0)
                                  : FMT_OK;
     }
     return classify(im, align_down(guest, st->cluster_size), ret);

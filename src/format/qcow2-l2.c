@@ -16,7 +16,7 @@ int qcow2_l2_find(struct fmt_image *im, uint64_t guest, uint64_t *ret_l2)
     }
     *ret_l2 = entry & QCOW2_L1_OFFSET;
     if (!is_aligned(*ret_l2, st->cluster_size)) {
-        return qcow2_broken(im, QCOW2_X_L2_UNALIGNED, *ret_l2, index, 0);
+        return qcow2_corrupt(im, QCOW2_X_L2_UNALIGNED, *ret_l2, index, 0);
     }
     return FMT_OK;
 }

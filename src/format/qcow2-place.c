@@ -116,7 +116,7 @@ int qcow2_check_place(struct fmt_image *im, uint64_t first, uint64_t n, enum qco
         return FMT_OK;
     }
     if (!offset && use >= QCOW2_PLACE_NEW_DATA) {
-        return qcow2_broken(im, zero_code(use), 0, 0, 0);
+        return qcow2_corrupt(im, zero_code(use), 0, 0, 0);
     }
     for (uint32_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         bool hit = false;
@@ -126,7 +126,7 @@ int qcow2_check_place(struct fmt_image *im, uint64_t first, uint64_t n, enum qco
             status = hits(im, tables[i].own, offset, length, &hit);
         }
         if (!status && hit) {
-            status = qcow2_broken(im, tables[i].code, offset, 0, 0);
+            status = qcow2_corrupt(im, tables[i].code, offset, 0, 0);
         }
         if (status) {
             return status;

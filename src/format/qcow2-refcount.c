@@ -19,7 +19,7 @@ int qcow2_refblock_offset(struct fmt_image *im, uint64_t index, uint64_t *ret_of
     *ret_offset = be64_load(block->data + at) & QCOW2_REFTABLE_OFFSET;
     qcow2_block_put(block);
     if (!is_aligned(*ret_offset, st->cluster_size)) {
-        return qcow2_broken(im, QCOW2_X_REFBLOCK_UNALIGNED, *ret_offset, index, 0);
+        return qcow2_corrupt(im, QCOW2_X_REFBLOCK_UNALIGNED, *ret_offset, index, 0);
     }
     return FMT_OK;
 }

@@ -11,17 +11,6 @@ int qcow2_fail_errno(struct fmt_image *im, uint32_t error)
     return fmt_fail(im->env, FMT_E_IO);
 }
 
-int qcow2_broken(struct fmt_image *im, int code, uint64_t a0, uint64_t a1, uint64_t a2)
-{
-    const struct qcow2_writer *w = qcow2_writer(im);
-
-    if (w && w->scratch) {
-        return qcow2_corrupt(im, w->scratch, w->scratch_room, code, a0, a1, a2);
-    }
-    im->env->result->io_errno = QCOW2_EIO;
-    return fmt_fail(im->env, FMT_E_CORRUPT_CLUSTER);
-}
-
 int qcow2_writer_make(struct fmt_image *im)
 {
     struct qcow2_state *st = im->state;
@@ -195,8 +184,6 @@ int qcow2_write(struct fmt_image *im, const struct abi_extent *in, uint32_t n_in
         return status;
     }
     struct qcow2_writer *w = qcow2_writer(im);
-    w->scratch = out;
-    w->scratch_room = max * (uint32_t)sizeof *out;
     w->job++;
     w->question = 0;
     *ret_count = 0;
@@ -214,7 +201,6 @@ int qcow2_write(struct fmt_image *im, const struct abi_extent *in, uint32_t n_in
         qcow2_promises_undo(im, 0);
         *im->env->result = first;
     }
-    w->scratch = 0;
     *ret_count = p.n;
     return status;
 }

@@ -73,10 +73,6 @@ struct qcow2_writer {
         uint64_t offset, length;
     } *inactive;
     uint32_t n_inactive;
-
-    /* the table of answers of the running job, for qcow2_corrupt(); NULL: there is none */
-    void *scratch;
-    uint32_t scratch_room;
 };
 
 /* Make st->writer: before anything is changed. */
@@ -91,8 +87,6 @@ static inline struct qcow2_writer *qcow2_writer(struct fmt_image *im)
     return qcow2_state(im)->writer;
 }
 
-/* A table is broken (QCOW2_X_*): tell it where a job can, and fail. */
-int qcow2_broken(struct fmt_image *im, int code, uint64_t a0, uint64_t a1, uint64_t a2);
 /* Fail with the words of a positive errno. */
 int qcow2_fail_errno(struct fmt_image *im, uint32_t error);
 

@@ -98,7 +98,7 @@ static int look(struct fmt_image *im, uint64_t guest, struct qcow2_entry *e)
 }
 
 /* A part [guest, end) of one cluster. whole: of whole subclusters. */
-static int zero_part(struct qcow2_plan *p, uint64_t guest, uint64_t end, bool whole)
+static int zero_part(struct qcow2_plan *p, uint64_t guest, uint64_t end, bool whole, bool unmap)
 {
     const struct qcow2_state *st = p->im->state;
     struct qcow2_entry e;
@@ -118,7 +118,7 @@ static int zero_part(struct qcow2_plan *p, uint64_t guest, uint64_t end, bool wh
         return qcow2_plan_range(p, guest, end, ABI_EXT_FILL_ZERO);
     }
     return st->extended_l2 ? zero_units(p->im, guest, end)
-                           : zero_clusters(p->im, guest, end, false);
+                           : zero_clusters(p->im, guest, end, unmap || st->header.version < 3);
 }
 
 int qcow2_plan_zero(struct qcow2_plan *p, uint64_t guest, uint64_t end, bool unmap)
@@ -135,7 +135,7 @@ int qcow2_plan_zero(struct qcow2_plan *p, uint64_t guest, uint64_t end, bool unm
 
     if (guest < head) {
         status = cannot ? qcow2_plan_range(p, guest, head, ABI_EXT_FILL_ZERO)
-                        : zero_part(p, guest, head, false);
+                        : zero_part(p, guest, head, false, unmap);
     }
     if (!status && cannot && head < tail) {
         status = qcow2_plan_range(p, head, min_u64(tail, end), ABI_EXT_FILL_ZERO);
@@ -147,13 +147,13 @@ int qcow2_plan_zero(struct qcow2_plan *p, uint64_t guest, uint64_t end, bool unm
             stop = align_down(tail, size);
             status = zero_clusters(p->im, at, stop, unmap || st->header.version < 3);
         } else {
-            status = zero_part(p, at, stop, true);
+            status = zero_part(p, at, stop, true, unmap);
         }
         at = stop;
     }
     if (!status && tail < end) {
         status = cannot ? qcow2_plan_range(p, tail, end, ABI_EXT_FILL_ZERO)
-                        : zero_part(p, tail, end, false);
+                        : zero_part(p, tail, end, false, unmap);
     }
     return status;
 }
