@@ -15,6 +15,7 @@ typedef struct {
     char state;                 /* as in double_map() */
     guint64 offset;
     gboolean linked;
+    guint job;                  /* that answered it */
 } Cluster;
 
 struct Image {
@@ -320,7 +321,7 @@ static void place(Image *img, const struct abi_extent *q, guint64 index, guint64
         return;
     case ABI_EXT_COOKED:
         g_assert_cmpint(c->state, ==, '.');
-        *c = (Cluster){ 'C', img->end, FALSE };
+        *c = (Cluster){ 'C', img->end, FALSE, img->plans };
         answer(out, count, ABI_EXT_COOKED, guest + from, to - from, img->end);
         img->end += q->stored_length;
         return;
@@ -330,7 +331,7 @@ static void place(Image *img, const struct abi_extent *q, guint64 index, guint64
     gboolean fresh = c->state == '.';
     if (fresh) {
         img->end = align_up(img->end, size);
-        *c = (Cluster){ 'D', img->end, FALSE };
+        *c = (Cluster){ 'D', img->end, FALSE, img->plans };
         img->end += size;
         answer(out, count, ABI_EXT_FILL_ZERO, guest, from, c->offset);
     }
@@ -338,6 +339,21 @@ static void place(Image *img, const struct abi_extent *q, guint64 index, guint64
     if (fresh) {
         answer(out, count, ABI_EXT_FILL_ZERO, guest + to, size - to, c->offset + to);
     }
+}
+
+/* As a real driver does: a cluster that an earlier job answered must be linked first. */
+static gboolean is_promised(Image *img, const struct abi_extent *q)
+{
+    guint64 size = img->facts.cluster_size;
+
+    for (guint64 i = q->guest_offset / size; i * size < q->guest_offset + q->length; i++) {
+        const Cluster *c = &g_array_index(img->clusters, Cluster, i);
+        if (q->kind != ABI_EXT_LINK && q->kind != ABI_EXT_ABORT && c->state != '.' &&
+            !c->linked && c->job != img->plans) {
+            return TRUE;
+        }
+    }
+    return FALSE;
 }
 
 gboolean image_write_plan(Image *img, const struct abi_extent *in, guint n_in,
@@ -361,7 +377,7 @@ gboolean image_write_plan(Image *img, const struct abi_extent *in, guint n_in,
             continue;
         }
         guint64 end = q->guest_offset + q->length;
-        if (count + 3 * (q->length / size + 2) > max) {
+        if (count + 3 * (q->length / size + 2) > max || is_promised(img, q)) {
             break;
         }
         if ((q->kind == ABI_EXT_DATA || q->kind == ABI_EXT_COOKED) &&

@@ -199,6 +199,7 @@ typedef struct {
     guint bad_plan;
     const char *error;
     guint64 good;               /* bytes that are in the target after an error */
+    guint64 start;              /* where the source's data begins */
 } ConvertRow;
 
 static const ConvertRow convert_rows[] = {
@@ -210,6 +211,11 @@ static const ConvertRow convert_rows[] = {
     { "large-clusters", 9000 * K, 2 << 20, FALSE, 4096, FALSE, 0, 0, FALSE, 0, NULL, 0 },
     { "full", 9000 * K, 65536, FALSE, 0, FALSE, 0, 0, FALSE, 0, NULL, 0 },
     { "zeros-written", 9000 * K, 4096, FALSE, 4096, TRUE, 0, 0, FALSE, 0, NULL, 0 },
+    { "tasks-share-clusters", 40000 * K, 65536, FALSE, 4096, FALSE, 0, 0, FALSE, 0, NULL, 0, 100 * K },
+    { "tasks-share-large-clusters", 70000 * K, 2 << 20, FALSE, 4096, FALSE, 0, 0, FALSE, 0, NULL, 0,
+      100 * K },
+    { "tasks-share-clusters-zeros", 40000 * K, 65536, FALSE, 4096, FALSE, 0, 0, FALSE, 0, NULL, 0,
+      4 * K },
     { "compressed", 9000 * K, 65536, TRUE, 4096, FALSE, 0, 0, FALSE, 0, NULL, 0 },
     { "compressed-odd-end", 8999 * K + 512, 65536, TRUE, 4096, FALSE, 0, 0, FALSE, 0, NULL, 0 },
     { "compressed-full", 9000 * K, 65536, TRUE, 0, FALSE, 0, 0, FALSE, 0, NULL, 0 },
@@ -250,7 +256,7 @@ static GBytes *expected_content(const ConvertRow *row, Image *source)
 static char *run_convert(const ConvertRow *row, guint workers, GBytes **ret_content)
 {
     g_autofree char *path = g_strdup_printf("target-%s-%u", row->name, workers);
-    Image *source = cooked_source(row->size, 0, row->size);
+    Image *source = cooked_source(row->size, row->start, row->size - row->start);
     g_autoptr(Image) target = double_target(path, row->size, row->cluster, ABI_CODEC_DEFLATE);
     g_autoptr(GError) error = NULL;
     guint64 told = 0;
@@ -268,7 +274,7 @@ static char *run_convert(const ConvertRow *row, guint workers, GBytes **ret_cont
     gboolean ok = copy_convert(&job, &error);
     g_assert_cmpstr(ok ? NULL : error->message, ==, row->error);
     if (ok) {
-        g_assert_cmpuint(told, ==, row->size);
+        g_assert_cmpuint(told, ==, row->size - row->start);
     }
     g_autoptr(GBytes) content = double_content(target);
     g_assert_true(g_bytes_equal(content, *ret_content));

@@ -6,7 +6,7 @@
 #include "copy/convert-private.h"
 
 /* Questions asked at once; answers may be some more. */
-#define MOST_QUESTIONS (ABI_MAX_EXTENTS / 4)
+#define MOST_QUESTIONS (ABI_MAX_EXTENTS * 3 / 8)
 
 typedef struct {
     struct abi_extent ask[MOST_QUESTIONS];
@@ -66,8 +66,9 @@ static CopyTask *owner_of(const CopyEngine *e, const Talk *talk, const struct ab
     return *at < taken ? talk->owner[*at] : NULL;
 }
 
-/* Ask once, hand out the answers. */
-static gboolean ask(CopyEngine *e, Talk *talk, GError **error)
+/* Ask once, hand out the answers. *ret_stalled: the target takes no question before it hears that
+ * more of what it answered is in place. */
+static gboolean ask(CopyEngine *e, Talk *talk, gboolean *ret_stalled, GError **error)
 {
     guint taken = 0, at = 0;
 
@@ -76,7 +77,7 @@ static gboolean ask(CopyEngine *e, Talk *talk, GError **error)
                           &talk->n_answers, &taken, error)) {
         return FALSE;
     }
-    gboolean sound = taken > 0 && taken <= talk->n && talk->n_answers <= ABI_MAX_EXTENTS;
+    gboolean sound = taken <= talk->n && talk->n_answers <= ABI_MAX_EXTENTS;
     for (guint i = 0; sound && i < talk->n_answers; i++) {
         CopyTask *owner = owner_of(e, talk, &talk->answer[i], taken, &at);
         if (owner) {
@@ -88,7 +89,13 @@ static gboolean ask(CopyEngine *e, Talk *talk, GError **error)
         g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_IO, g_strerror(EIO));
         return FALSE;
     }
+    for (guint i = 0; i < taken; i++) {
+        if (talk->owner[i]) {
+            talk->owner[i]->asked++;
+        }
+    }
     take_out(talk, taken);
+    *ret_stalled = taken == 0;
     return TRUE;
 }
 
@@ -99,6 +106,7 @@ static void fail_front(CopyEngine *e, const Talk *talk, guint64 first, const GEr
     guint64 start = talk->ask[0].guest_offset;
     GError *error = NULL;
 
+    task->refused = TRUE;
     for (guint i = 0; i < task->pieces->len; i++) {
         const CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, i);
         if (start >= piece->start && start - piece->start < piece->length) {
@@ -113,32 +121,54 @@ static void fail_front(CopyEngine *e, const Talk *talk, guint64 first, const GEr
     g_mutex_unlock(&e->lock);
 }
 
-void copy_engine_plan(CopyEngine *e, guint64 first, guint64 end)
+/* Ask until nothing is left, or the target stalls. FALSE when it refused; that is noted. */
+static gboolean ask_all(CopyEngine *e, Talk *talk, guint64 first, gboolean *ret_stalled)
+{
+    g_autoptr(GError) why = NULL;
+
+    while (talk->n && !*ret_stalled) {
+        if (!ask(e, talk, ret_stalled, &why)) {
+            fail_front(e, talk, first, why);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* Would the question begin in the cluster where the last one ends? Better asked with it. */
+static gboolean belongs_to_last(const CopyEngine *e, const Talk *talk, const struct abi_extent *x)
+{
+    return talk->n && talk->owner[talk->n - 1] && e->plan.cluster &&
+           (end_of(&talk->ask[talk->n - 1]) - 1) / e->plan.cluster ==
+               x->guest_offset / e->plan.cluster;
+}
+
+gboolean copy_engine_plan(CopyEngine *e, guint64 first, guint64 end)
 {
     g_autofree Talk *talk = g_new(Talk, 1);
-    g_autoptr(GError) why = NULL;
+    gboolean stalled = FALSE;
 
     talk->n = 0;
     g_mutex_lock(&e->lock);
-    add_links(e, talk, e->written);
+    /* Of the first task, too, what was answered so far is in place. */
+    add_links(e, talk, copy_engine_task(e, first)->asked ? first + 1 : e->written);
     g_mutex_unlock(&e->lock);
     for (guint64 number = first; number < end; number++) {
         CopyTask *task = copy_engine_task(e, number);
-        for (guint i = 0; i < task->segments->len; i++) {
-            if (talk->n == MOST_QUESTIONS && !ask(e, talk, &why)) {
-                fail_front(e, talk, first, why);
-                return;
+        for (guint i = task->asked; i < task->segments->len; i++) {
+            const struct abi_extent *x = &g_array_index(task->segments, CopySegment, i).ask;
+            if (talk->n == MOST_QUESTIONS ||
+                (talk->n > MOST_QUESTIONS / 2 && !belongs_to_last(e, talk, x))) {
+                if (!ask_all(e, talk, first, &stalled) || stalled) {
+                    return stalled;
+                }
             }
             talk->owner[talk->n] = task;
-            talk->ask[talk->n++] = g_array_index(task->segments, CopySegment, i).ask;
+            talk->ask[talk->n++] = *x;
         }
     }
-    while (talk->n) {
-        if (!ask(e, talk, &why)) {
-            fail_front(e, talk, first, why);
-            return;
-        }
-    }
+    ask_all(e, talk, first, &stalled);
+    return stalled;
 }
 
 gboolean copy_engine_plan_one(CopyEngine *e, CopyTask *task, GError **error)
@@ -162,6 +192,7 @@ gboolean copy_engine_plan_one(CopyEngine *e, CopyTask *task, GError **error)
         }
         g_array_append_vals(task->steps, answer, count);
         i += taken;
+        task->asked = i;
     }
     return TRUE;
 }
@@ -214,10 +245,17 @@ gboolean copy_engine_finish(CopyEngine *e, GError **error)
         if (!talk->n) {
             return TRUE;
         }
-        if (!ask(e, talk, &why)) {
+        gboolean stalled;
+        if (!ask(e, talk, &stalled, &why)) {
             g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_IO,
                         "error while writing at byte %" G_GUINT64_FORMAT ": %s",
                         talk->ask[0].guest_offset, why->message);
+            return FALSE;
+        }
+        if (stalled) {
+            g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_IO,
+                        "error while writing at byte %" G_GUINT64_FORMAT ": %s",
+                        talk->ask[0].guest_offset, g_strerror(EIO));
             return FALSE;
         }
     }

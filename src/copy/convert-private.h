@@ -31,6 +31,7 @@ typedef struct {
     guint64 written;            /* all tasks in front of this one are written */
     gboolean collected;         /* there is nothing more to collect */
     gboolean collecting, planning;
+    gboolean stalled;           /* no question before everything planned is written */
     guint reading;              /* tasks that are being read */
     GArray *links;              /* CopyLink: written, the target does not know */
     guint64 failed;             /* number of the first task that failed; G_MAXUINT64: none */
@@ -53,9 +54,10 @@ static inline CopyTask *copy_engine_task(CopyEngine *e, guint64 sequence)
 /* Note that a task failed; takes over error. The lock is held. */
 void copy_engine_fail(CopyEngine *e, guint64 sequence, GError *error);
 
-/* Ask the target about tasks [first, end), and tell it what is in place. The tasks' steps are set;
- * a failure is noted. The lock is not held, but e->planning is set. */
-void copy_engine_plan(CopyEngine *e, guint64 first, guint64 end);
+/* Ask the target about tasks [first, end), and tell it what is in place. The tasks' steps and
+ * asked are set; a failure is noted. TRUE: the target stalled, the rest must be asked again when
+ * all that was answered is in place. The lock is not held, but e->planning is set. */
+gboolean copy_engine_plan(CopyEngine *e, guint64 first, guint64 end);
 /* Ask about one task of a target without clusters. */
 gboolean copy_engine_plan_one(CopyEngine *e, CopyTask *task, GError **error);
 /* Remember what became of a task. The lock is held. */

@@ -32,10 +32,28 @@ void copy_engine_fail(CopyEngine *e, guint64 sequence, GError *error)
     }
 }
 
+/* Does the task begin in the cluster in which the one before ended? */
+static gboolean shares_cluster(CopyEngine *e, const CopyTask *task)
+{
+    if (!task->sequence || !task->segments->len || !e->plan.cluster) {
+        return FALSE;
+    }
+    const CopyTask *before = copy_engine_task(e, task->sequence - 1);
+    if (!before->segments->len) {
+        return TRUE;
+    }
+    const struct abi_extent *last =
+        &g_array_index(before->segments, CopySegment, before->segments->len - 1).ask;
+    const struct abi_extent *first = &g_array_index(task->segments, CopySegment, 0).ask;
+    return (last->guest_offset + last->length - 1) / e->plan.cluster ==
+           first->guest_offset / e->plan.cluster;
+}
+
 /* The first task that may be written now. The lock is held, as in all that looks for work. */
 static CopyTask *next_write(CopyEngine *e)
 {
-    for (guint64 i = e->written; i < e->planned; i++) {
+    /* The task behind the planned ones may be half answered. */
+    for (guint64 i = e->written; i <= e->planned && i < e->taken; i++) {
         CopyTask *task = copy_engine_task(e, i);
         if (task->state == COPY_TASK_PLANNED && (!task->shares_cluster || i == e->written)) {
             return task;
@@ -62,10 +80,16 @@ static void drop_late(CopyEngine *e)
     }
 }
 
-/* How many tasks from e->planned on wait for their place. */
+/* How many tasks from e->planned on wait for their place, and may be asked about now. */
 static guint count_ready(CopyEngine *e)
 {
     guint n = 0;
+
+    if (e->written < e->planned && e->planned < e->taken &&
+        (e->stalled || (copy_engine_task(e, e->planned)->state == COPY_TASK_READY &&
+                        shares_cluster(e, copy_engine_task(e, e->planned))))) {
+        return 0;
+    }
 
     while (n < e->batch && e->planned + n < e->taken && e->planned + n <= e->failed &&
            copy_engine_task(e, e->planned + n)->state == COPY_TASK_READY) {
@@ -110,23 +134,6 @@ static void weigh(const CopyPiece *piece, gpointer data)
     }
 }
 
-/* Does the task begin in the cluster in which the one before ended? */
-static gboolean shares_cluster(CopyEngine *e, const CopyTask *task)
-{
-    if (!task->sequence || !task->segments->len || !e->plan.cluster) {
-        return FALSE;
-    }
-    const CopyTask *before = copy_engine_task(e, task->sequence - 1);
-    if (!before->segments->len) {
-        return TRUE;
-    }
-    const struct abi_extent *last =
-        &g_array_index(before->segments, CopySegment, before->segments->len - 1).ask;
-    const struct abi_extent *first = &g_array_index(task->segments, CopySegment, 0).ask;
-    return (last->guest_offset + last->length - 1) / e->plan.cluster ==
-           first->guest_offset / e->plan.cluster;
-}
-
 /* --rate: leave so much time behind a write as its bytes may take. The lock is held. */
 static void keep_rate(CopyEngine *e, gsize bytes)
 {
@@ -167,7 +174,17 @@ static void write_task(CopyEngine *e, CopyTask *task, Worker *w)
     if (e->planned_order) {
         copy_engine_settle(e, task);
     }
+    if (task->asked < task->segments->len && !task->refused && task->sequence <= e->failed &&
+        task->good_end == G_MAXUINT64) {
+        /* Half of it: the rest has to be asked for. */
+        g_array_set_size(task->steps, 0);
+        task->state = COPY_TASK_READY;
+        return;
+    }
     task->state = COPY_TASK_WRITTEN;
+    if (e->planned == task->sequence && e->planned_order) {
+        e->planned++;
+    }
     advance_written(e);
 }
 
@@ -202,7 +219,7 @@ static void collect_task(CopyEngine *e, Worker *w)
     }
     if (!placed) {
         copy_engine_fail(e, task->sequence, g_steal_pointer(&why));
-        g_array_set_size(task->steps, 0);
+        task->refused = TRUE;
     }
     task->state = COPY_TASK_READY;
     if (!e->planned_order) {
@@ -213,6 +230,7 @@ static void collect_task(CopyEngine *e, Worker *w)
 static void plan_tasks(CopyEngine *e, guint count)
 {
     guint64 first = e->planned;
+    gboolean was_stalled = e->stalled;
 
     e->planning = TRUE;
     g_mutex_unlock(&e->lock);
@@ -220,13 +238,35 @@ static void plan_tasks(CopyEngine *e, guint count)
         CopyTask *task = copy_engine_task(e, first + i);
         task->shares_cluster = shares_cluster(e, task);
     }
-    copy_engine_plan(e, first, first + count);
+    guint asked = copy_engine_task(e, first)->asked;
+    gboolean stalled = copy_engine_plan(e, first, first + count);
     g_mutex_lock(&e->lock);
     e->planning = FALSE;
+    e->stalled = stalled;
     for (guint i = 0; i < count; i++) {
-        copy_engine_task(e, first + i)->state = COPY_TASK_PLANNED;
+        CopyTask *task = copy_engine_task(e, first + i);
+        gboolean whole = task->asked == task->segments->len;
+        if (!whole && stalled && !task->steps->len) {
+            break;
+        }
+        task->state = COPY_TASK_PLANNED;
+        if (!whole && stalled) {
+            break;
+        }
+        e->planned++;
     }
-    e->planned += count;
+    if (stalled && was_stalled && e->planned == first &&
+        copy_engine_task(e, first)->asked == asked) {
+        /* Nothing is outstanding, and still it does not move. */
+        copy_engine_fail(e, first, g_error_new(IMAGE_ERROR, IMAGE_ERROR_IO,
+                                               "error while writing at byte %" G_GUINT64_FORMAT
+                                               ": %s",
+                                               copy_task_next_ask(copy_engine_task(e, first)),
+                                               g_strerror(EIO)));
+        copy_engine_task(e, first)->refused = TRUE;
+        copy_engine_task(e, first)->state = COPY_TASK_PLANNED;
+        e->planned++;
+    }
 }
 
 static gpointer work(gpointer data)

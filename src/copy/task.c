@@ -111,6 +111,8 @@ void copy_task_collect(CopyTask *task, CopyPlan *plan, CopyCutter *cutter,
     g_array_set_size(task->parts, 0);
     g_array_set_size(task->segments, 0);
     g_array_set_size(task->steps, 0);
+    task->asked = 0;
+    task->refused = FALSE;
     while (task->pieces->len < TASK_PIECES && task->parts->len < TASK_PARTS) {
         if (!pending->length) {
             g_array_set_size(pending_parts, 0);

@@ -35,7 +35,9 @@ typedef struct {
     GArray *pieces;             /* CopyPiece */
     GArray *parts;              /* CopyPart */
     GArray *segments;           /* CopySegment, ascending */
-    GArray *steps;              /* struct abi_extent, the plan's answers */
+    guint asked;                /* segments the target has answered */
+    gboolean refused;           /* it will not answer the others */
+    GArray *steps;              /* struct abi_extent, the answers still to be done */
     GError *error;              /* what is left of pieces, and good segments, came before it */
     guint64 good_end;           /* once written: what lies in front of it is in place */
 } CopyTask;
@@ -52,6 +54,14 @@ typedef struct {
     guint offload_left;         /* once a piece could not be: so many pieces still can */
     gint offload;               /* atomic; becomes FALSE, for good, when a store cannot copy */
 } CopyPlan;
+
+/* Guest offset of the first segment that has no answer, 0 if all have. */
+static inline guint64 copy_task_next_ask(const CopyTask *task)
+{
+    return task->asked < task->segments->len
+               ? g_array_index(task->segments, CopySegment, task->asked).ask.guest_offset
+               : 0;
+}
 
 void copy_task_init(CopyTask *task, const CopyPlan *plan);
 void copy_task_clear(CopyTask *task, const CopyPlan *plan);
