@@ -111,8 +111,11 @@ static CellCpu *get_cpu(Cell *cell, guint n, GError **error)
         return NULL;
     }
     g_mutex_lock(&cell->mutex);
-    if (!cell->cpus[n] || !cell->cpus[n]->started) {
+    if (!cell->cpus[n]) {
         good = cell->backend->start_cpu(cell, n, error);
+    } else if (!cell->cpus[n]->started) {
+        g_set_error(error, CELL_ERROR, CELL_ERROR_START, "Codec cpu %u did not start", n);
+        good = FALSE;
     }
     g_mutex_unlock(&cell->mutex);
     return good ? cell->cpus[n] : NULL;

@@ -84,6 +84,9 @@ void cell_use_backend(const CellBackend *backend);
 
 /* ---- address.c --------------------------------------------------------------- */
 
+/* Copy n bytes that a cell may be changing at this moment. Only the copy is to be used. */
+void cell_copy_out(void *to, const volatile void *from, gsize n);
+
 /* Host bytes of [address, address + length) if it lies whole in one area of the cpu, that is
  * writable if write is set; else NULL. length 0 gives NULL too. */
 guint8 *cell_translate(const CellCpu *cpu, CellAddress address, guint64 length, gboolean write);

@@ -32,6 +32,24 @@ static inline guint64 kvm_gpa_of(guint cpu)
     return cpu ? KVM_GPA_CODEC + cpu * KVM_GPA_STRIDE : KVM_GPA_CORE;
 }
 
+/* ---- kvm-machine.c ------------------------------------------------------------ */
+
+/* CELL_ERROR_START: what, and errno's words. FALSE. */
+gboolean kvm_fail(GError **error, const char *what);
+/* /dev/kvm, open as long as the program runs, and the size of a vCPU's mapping; -1 and errno. */
+int kvm_open(guint *ret_vcpu_size);
+/* Slot numbers: 0 the text, 1 + n the part of cpu n. */
+gboolean kvm_add_slot(const KvmMachine *m, guint slot, guint64 gpa, const guint8 *host,
+                      gsize size, guint flags, GError **error);
+/* Make the vCPU of a cpu whose memory is there, and run it to its first doorbell. */
+gboolean kvm_add_vcpu(const KvmMachine *m, Cell *cell, guint n, GError **error);
+/* The second half of that, for a vCPU that is there. */
+gboolean kvm_run_to_ready(const KvmMachine *m, Cell *cell, guint n, GError **error);
+void kvm_free_vcpu(CellPart *part);
+void kvm_free_machine(KvmMachine *m);
+
+/* ---- kvm-tables.c, kvm-cpu.c, kvm-run.c ---------------------------------------- */
+
 /* Write the page tables of a new cell (cpu 0 is made), or add those of codec cpu n. */
 void kvm_map_core(const CellCpu *cpu, const CellPayload *payload);
 void kvm_map_codec(const CellCpu *first, const CellCpu *cpu, guint n);

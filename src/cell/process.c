@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -80,7 +79,7 @@ static char *last_words(const ProcessMachine *m, CellCpu *cpu)
     if (process_step(WEXITSTATUS(status))) {
         return g_strdup_printf("its process could not %s", process_step(WEXITSTATUS(status)));
     }
-    memcpy(&fault, (const void *)&cpu->box->fault, sizeof fault);
+    cell_copy_out(&fault, &cpu->box->fault, sizeof fault);
     if (WEXITSTATUS(status) == ABI_EXIT_FAULT && fault.signal < NSIG) {
         g_autofree char *function = cell_payload_function(m->payload, fault.address);
         return g_strdup_printf("a fault (%s)%s%s", g_strsignal((int)fault.signal),

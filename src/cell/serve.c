@@ -137,7 +137,7 @@ static gboolean serve_io(Cell *cell, CellCpu *cpu, guint count, CellUse *use, GE
     if (count == 0 || count > ABI_MAX_IO) {
         return refuse(error, CELL_ERROR_VIOLATION, "%u operations in one request", count);
     }
-    memcpy(cpu->ops, (const void *)cpu->io, count * sizeof cpu->ops[0]);
+    cell_copy_out(cpu->ops, cpu->io, count * sizeof cpu->ops[0]);
     for (guint i = 0; i < count; i++) {
         if (!check_operation(cell, cpu, &cpu->ops[i], use, error)) {
             return FALSE;
@@ -159,7 +159,8 @@ static gboolean serve_emit(CellCpu *cpu, CellCall *call, const struct abi_reques
     if (!range_fits(request->total, request->done, ABI_TABLE_SIZE)) {
         return refuse(error, CELL_ERROR_VIOLATION, "an answer outside of its table");
     }
-    g_autofree guint8 *piece = g_memdup2(cpu->out + request->total, request->done);
+    g_autofree guint8 *piece = g_malloc(request->done);
+    cell_copy_out(piece, cpu->out + request->total, request->done);
     if (call->emit) {
         *ret_go_on = call->emit(piece, request->done, call->emit_data);
         return TRUE;
@@ -181,7 +182,7 @@ static gboolean serve_done(Cell *cell, CellCpu *cpu, CellCall *call, GError **er
 {
     struct abi_result *r = &call->result;
 
-    memcpy(r, (const void *)&cpu->box->result, sizeof *r);
+    cell_copy_out(r, &cpu->box->result, sizeof *r);
     if (!check_head(r->head, sizeof *r, call->op, error)) {
         return FALSE;
     }
@@ -192,7 +193,7 @@ static gboolean serve_done(Cell *cell, CellCpu *cpu, CellCall *call, GError **er
                       r->status, r->io_errno, r->text_length, r->out_length);
     }
     if (call->out && r->out_length) {
-        memcpy(call->out, cpu->out, r->out_length);
+        cell_copy_out(call->out, cpu->out, r->out_length);
         call->out_length = r->out_length;
     }
     cell_count_arena(MIN(r->arena_peak, (guint64)ABI_ARENA_MAX));
@@ -206,7 +207,7 @@ gboolean cell_serve(Cell *cell, guint n, CellCall *call, CellUse *use, gboolean 
     struct abi_request request;
     gboolean go_on = TRUE;
 
-    memcpy(&request, (const void *)&cpu->box->request, sizeof request);
+    cell_copy_out(&request, &cpu->box->request, sizeof request);
     use->doorbells++;
     *ret_done = FALSE;
     if (!check_head(request.head, sizeof request, 0, error)) {
@@ -247,6 +248,6 @@ gboolean cell_serve_ready(Cell *cell, guint n, GError **error)
 {
     struct abi_request request;
 
-    memcpy(&request, (const void *)&cell->cpus[n]->box->request, sizeof request);
+    cell_copy_out(&request, &cell->cpus[n]->box->request, sizeof request);
     return check_head(request.head, sizeof request, ABI_REQ_READY, error);
 }
