@@ -123,7 +123,7 @@ static int find_bytes(struct fmt_image *im, uint32_t size, uint64_t *ret_offset)
 
     if (at) {
         uint64_t most = UINT64_MAX >> (64 - (1u << st->header.refcount_order));
-        int status = qcow2_count(im, at >> bits, &count);
+        int status = qcow2_refcount_of(im, at >> bits, &count);
         if (status) {
             return status;
         }

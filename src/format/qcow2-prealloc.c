@@ -68,7 +68,7 @@ static int used_end(struct fmt_image *im, uint64_t *ret_cluster)
     uint64_t cluster = div_up(st->writer->end, st->cluster_size), count;
 
     for (; cluster; cluster--) {
-        int status = qcow2_count(im, cluster - 1, &count);
+        int status = qcow2_refcount_of(im, cluster - 1, &count);
         if (status) {
             return status;
         }

@@ -95,7 +95,7 @@ bool qcow2_is_falling(const struct qcow2_writer *w, uint64_t first, uint64_t n)
     return false;
 }
 
-int qcow2_count(struct fmt_image *im, uint64_t cluster, uint64_t *ret_count)
+int qcow2_refcount_of(struct fmt_image *im, uint64_t cluster, uint64_t *ret_count)
 {
     struct run run;
     int status = run_get(im, cluster, 1, &run);
@@ -265,7 +265,7 @@ int qcow2_lower(struct fmt_image *im, uint64_t first, uint64_t n, bool discard)
 
     for (uint64_t i = 0; i < n; i++) {
         uint64_t count;
-        int status = qcow2_count(im, first + i, &count);
+        int status = qcow2_refcount_of(im, first + i, &count);
         if (status) {
             return status;
         }

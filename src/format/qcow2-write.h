@@ -109,7 +109,7 @@ static inline uint64_t qcow2_reftable_entries(const struct qcow2_state *st)
 int qcow2_refblock_offset(struct fmt_image *im, uint64_t index, uint64_t *ret_offset);
 int qcow2_reftable_set(struct fmt_image *im, uint64_t index, uint64_t offset);
 /* The count with all falls counted in. */
-int qcow2_count(struct fmt_image *im, uint64_t cluster, uint64_t *ret_count);
+int qcow2_refcount_of(struct fmt_image *im, uint64_t cluster, uint64_t *ret_count);
 /* The first of n clusters at *first and behind it that is (or is not) free, into *first; at
  * most n further on. */
 int qcow2_skip(struct fmt_image *im, bool while_free, uint64_t n, uint64_t *first);
