@@ -169,8 +169,10 @@ IoFile *io_open(const char *path, IoFlags flags, GError **error)
     IoFile *file;
     int fd;
 
-    /* Before the open: some devices do things when they are opened. */
+    /* Before the open: some devices do things when they are opened. What cannot be opened (a folder
+     * for writing, a socket) says so itself. */
     if (type != 0 && type != S_IFSOCK && !(flags & IO_CREATE) &&
+        !(type == S_IFDIR && (flags & IO_WRITE)) &&
         !check_type(path, flags, type, error)) {
         return NULL;
     }
