@@ -127,6 +127,14 @@ struct twin_output *twin_fixture_run(const struct twin_fixture *fixture, char **
     return output;
 }
 
+void twin_fixture_settle(const struct twin_fixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!twin_tree_settle(fixture->work, &error))
+        g_test_message("%s", error->message);
+}
+
 struct twin_outcome *twin_fixture_outcome(const struct twin_fixture *fixture, enum twin_who who,
                                           const char *version)
 {
@@ -137,6 +145,7 @@ struct twin_outcome *twin_fixture_outcome(const struct twin_fixture *fixture, en
     for (guint i = 0; i < c->observe->len; i++) {
         const struct twin_command *command = g_ptr_array_index(c->observe, i);
 
+        twin_fixture_settle(fixture);
         g_ptr_array_add(outcome->observe,
                         twin_fixture_run(fixture, command->argv, who, version, c->umask));
     }

@@ -39,6 +39,9 @@ void twin_fixture_clear(struct twin_fixture *fixture);
 struct twin_output *twin_fixture_run(const struct twin_fixture *fixture, char **argv,
                                      enum twin_who who, const char *version, guint umask);
 
+/* Make what map says of the work directory's files independent of who has read them before. */
+void twin_fixture_settle(const struct twin_fixture *fixture);
+
 /* The case's run and its observations, all by @who; to be freed. */
 struct twin_outcome *twin_fixture_outcome(const struct twin_fixture *fixture, enum twin_who who,
                                           const char *version);

@@ -201,6 +201,31 @@ GPtrArray *twin_tree_list(const char *dir, GError **error)
     return g_steal_pointer(&files);
 }
 
+gboolean twin_tree_settle(const char *dir, GError **error)
+{
+    g_autoptr(GPtrArray) files = twin_tree_list(dir, error);
+
+    if (!files)
+        return FALSE;
+    for (guint i = 0; i < files->len; i++) {
+        const struct twin_file *file = g_ptr_array_index(files, i);
+        g_autofree char *path = g_build_filename(dir, file->name, NULL);
+
+        if (!file->changed)
+            continue;
+        int fd = g_open(path, O_RDONLY | O_CLOEXEC, 0);
+        if (fd < 0)
+            return system_error(error, path);
+        /* Not every file system knows these; then there is nothing to settle. */
+        (void) sync_file_range(fd, 0, 0,
+                               SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE
+                                   | SYNC_FILE_RANGE_WAIT_AFTER);
+        (void) posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+        close(fd);
+    }
+    return TRUE;
+}
+
 gboolean twin_tree_remove(const char *dir, GError **error)
 {
     g_autoptr(GDir) handle = g_dir_open(dir, 0, error);

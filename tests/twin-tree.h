@@ -23,5 +23,11 @@ gboolean twin_tree_copy(const char *from, const char *to, GError **error);
 /* All files below @dir except folders, as struct twin_file sorted by name. */
 GPtrArray *twin_tree_list(const char *dir, GError **error);
 
+/*
+ * Write all files below @dir to disk and forget their cached pages: on some file systems a range
+ * that is allocated but was never written looks like a hole until somebody has read it.
+ */
+gboolean twin_tree_settle(const char *dir, GError **error);
+
 /* Remove @dir and all below it. Links are not followed. */
 gboolean twin_tree_remove(const char *dir, GError **error);
