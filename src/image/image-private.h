@@ -133,6 +133,13 @@ gboolean image_call_locked(Image *img, CellCall *call, gint *ret_errno, GError *
 /* Content changed: what is known of extents and clusters is old. */
 void image_forget(Image *img);
 
+/* Extents taken from what is known at a time. */
+#define IMAGE_BATCH 32u
+/* What lies at [offset, offset + length) of a layer with a cell: at least one extent, at most
+ * IMAGE_BATCH, cut to the range. Answers are kept for readers that go on. */
+gboolean image_next_extents(Image *img, guint64 offset, guint64 length, struct abi_extent *out,
+                            guint *ret_count, GError **error);
+
 /* May img open a file that it names? The default lets it where qemu would. */
 typedef enum { GATE_BACKING, GATE_DATA_FILE } GateUse;
 gboolean gate_allows(const Image *img, GateUse use, const char *name, GError **error);
@@ -141,6 +148,11 @@ gboolean gate_no_loop(const Image *img, const char *name, GError **error);
 
 /* Open one layer from options (taken from); format overrides their driver. */
 gboolean image_open_node(Image *img, ImageOptions *options, const char *format, GError **error);
+/* What the driver answered to OPEN, in call: facts and names (answer.c). */
+gboolean image_take_facts(Image *img, const CellCall *call, GError **error);
+gboolean image_take_names(Image *img, const CellCall *call, GError **error);
+/* What qemu-img asks of a file and leaves to others, by use. */
+IoLock image_lock_for(const Image *img, gboolean data_file);
 /* data_options: "data-file.*" as given, NULL: what the image records. */
 gboolean image_attach_data_file(Image *img, ImageOptions *data_options, GError **error);
 Image *image_new(ImageFlags flags, IoFlags cache);

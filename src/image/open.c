@@ -5,12 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "abi/props.h"
 #include "image/image-private.h"
-#include "image/tell.h"
 #include "image/words.h"
-
-#define MAX_CLUSTER (2u << 20)
 
 static gboolean fail(GError **error, ImageError code, const char *words)
 {
@@ -20,8 +16,7 @@ static gboolean fail(GError **error, ImageError code, const char *words)
 
 /* ---- locks ------------------------------------------------------------------------------ */
 
-/* What qemu-img asks of a file and leaves to others, by use. */
-static IoLock lock_for(const Image *img, gboolean data_file)
+IoLock image_lock_for(const Image *img, gboolean data_file)
 {
     const guint steady = IO_PERM_ALL & ~(IO_PERM_WRITE | IO_PERM_RESIZE);
     gboolean raw = img->cell == NULL;
@@ -45,84 +40,6 @@ static IoLock lock_for(const Image *img, gboolean data_file)
         lock.shared = IO_PERM_ALL & ~IO_PERM_RESIZE;
     }
     return lock;
-}
-
-/* ---- the driver's answer ------------------------------------------------------------------ */
-
-static gboolean power_of_two(guint32 n)
-{
-    return n != 0 && (n & (n - 1)) == 0;
-}
-
-/* The facts come from a program that read the image: believed within bounds only. */
-static gboolean take_facts(Image *img, const CellCall *call, GError **error)
-{
-    struct abi_facts facts;
-
-    if (call->out_length < sizeof facts) {
-        return fail(error, IMAGE_ERROR_FORMAT, "The cell's answer is too short");
-    }
-    memcpy(&facts, call->out, sizeof facts);
-    if (facts.virtual_size > G_MAXINT64 - IMAGE_SECTOR ||
-        (facts.cluster_size != 0 &&
-         (!power_of_two(facts.cluster_size) || facts.cluster_size > MAX_CLUSTER ||
-          !power_of_two(facts.subcluster_size) || facts.subcluster_size > facts.cluster_size))) {
-        return fail(error, IMAGE_ERROR_FORMAT, "The cell's answer is out of bounds");
-    }
-    img->facts = facts;
-    img->size = (facts.virtual_size + IMAGE_SECTOR - 1) & ~(guint64)(IMAGE_SECTOR - 1);
-    return TRUE;
-}
-
-static gboolean key_is(const struct props_item *it, const char *key)
-{
-    return it->key_length == strlen(key) && memcmp(it->key, key, it->key_length) == 0;
-}
-
-/* Names that the image holds: bytes, up to a zero. */
-static gboolean take_names(Image *img, const CellCall *call, GError **error)
-{
-    struct props_reader reader = { (const uint8_t *)call->out + sizeof(struct abi_facts),
-                                   (uint32_t)(call->out_length - sizeof(struct abi_facts)), 0, 0 };
-    struct props_item it;
-    int more;
-
-    while ((more = props_next(&reader, &it)) > 0) {
-        const struct {
-            const char *key;
-            char **name;
-        } names[] = {
-            { "backing-file", &img->backing_name },
-            { "backing-format", &img->backing_format },
-            { "data-file", &img->data_name },
-        };
-
-        if (it.type == ABI_PROP_MESSAGE) {
-            image_tell(&it);
-        }
-        if (reader.depth != 0 || it.type != ABI_PROP_STRING || it.value_length > ABI_MAX_NAME) {
-            continue;
-        }
-        for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-            if (key_is(&it, names[i].key)) {
-                g_free(*names[i].name);
-                *names[i].name = g_strndup((const char *)it.value, it.value_length);
-            }
-        }
-    }
-    if (more < 0) {
-        return fail(error, IMAGE_ERROR_FORMAT, "The cell's answer is malformed");
-    }
-    if (img->backing_format != NULL && *img->backing_format == '\0') {
-        g_clear_pointer(&img->backing_format, g_free);
-    }
-    if (img->backing_name != NULL && *img->backing_name == '\0') {
-        g_clear_pointer(&img->backing_name, g_free);
-    }
-    if (img->backing_name != NULL) {
-        img->backing_full = image_resolve_name(img->path, img->backing_name);
-    }
-    return TRUE;
 }
 
 /* ---- steps of opening ----------------------------------------------------------------------- */
@@ -193,7 +110,7 @@ static gboolean open_format(Image *img, IoFile *file, GError **error)
     out = g_malloc(ABI_TABLE_SIZE);
     call.out = out;
     call.out_size = ABI_TABLE_SIZE;
-    if (!io_lock(file, lock_for(img, FALSE), error)) {
+    if (!io_lock(file, image_lock_for(img, FALSE), error)) {
         return FALSE;
     }
     if (!image_call_cell(img, &call, NULL, error)) {
@@ -204,7 +121,7 @@ static gboolean open_format(Image *img, IoFile *file, GError **error)
         }
         return FALSE;
     }
-    return take_facts(img, &call, error) && take_names(img, &call, error) &&
+    return image_take_facts(img, &call, error) && image_take_names(img, &call, error) &&
            image_set_bound(img, img->size, error);
 }
 
@@ -214,7 +131,7 @@ static gboolean open_raw(Image *img, Store *store, ImageOptions *options, GStrin
     guint64 size;
 
     if (!store_window(store, options, strong, error) || !io_size(store->file, &size, error) ||
-        !io_lock(store->file, lock_for(img, FALSE), error)) {
+        !io_lock(store->file, image_lock_for(img, FALSE), error)) {
         return FALSE;
     }
     if (size > G_MAXINT64 - IMAGE_SECTOR) {
@@ -395,61 +312,6 @@ gboolean image_open_node(Image *img, ImageOptions *options, const char *format, 
         warn_probed_raw(&store);
     }
     return TRUE;
-}
-
-/* ---- data files --------------------------------------------------------------------------------- */
-
-static gboolean open_data_file(Image *img, ImageOptions *data_options, Store *store, GError **error)
-{
-    g_autoptr(ImageOptions) recorded = NULL;
-    const char *driver;
-    char *path;
-
-    if (data_options == NULL) {
-        if (img->data_name == NULL || *img->data_name == '\0') {
-            return fail(error, IMAGE_ERROR_OPEN, "'data-file' is required for this image");
-        }
-        if (!gate_allows(img, GATE_DATA_FILE, img->data_name, error) ||
-            !name_parse(img->data_name, &driver, &path, error)) {
-            return FALSE;
-        }
-        data_options = recorded = options_new();
-        options_set_string(recorded, "filename", path);
-        if (driver != NULL) {
-            options_set_string(recorded, "driver", driver);
-        }
-        g_free(path);
-    }
-    return store_open(data_options, &img->node, (img->flags & IMAGE_WRITE) != 0, store, error);
-}
-
-gboolean image_attach_data_file(Image *img, ImageOptions *data_options, GError **error)
-{
-    CellCall call = { .op = ABI_JOB_ATTACH };
-    CellRights rights = CELL_READ;
-    g_auto(Store) store = { 0 };
-    guint64 size;
-    int handle;
-
-    if (img->flags & IMAGE_NO_IO) {
-        return TRUE;
-    }
-    if (!(img->facts.flags & ABI_FACT_DATA_FILE)) {
-        return data_options == NULL ||
-               fail(error, IMAGE_ERROR_OPEN,
-                    "'data-file' can only be set for images with an external data file");
-    }
-    if (!open_data_file(img, data_options, &store, error) || !io_size(store.file, &size, error) ||
-        !io_lock(store.file, lock_for(img, TRUE), error)) {
-        return FALSE;
-    }
-    if (io_writable(store.file)) {
-        rights |= CELL_WRITE | CELL_GROW;
-    }
-    handle = image_add_handle(img, store.file, rights, image_growth_bound(size, img->size), error);
-    call.arg[0] = ABI_ROLE_DATA_FILE;
-    call.arg[1] = (guint64)handle;
-    return handle >= 0 && image_call_cell(img, &call, NULL, error);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------ */

@@ -319,6 +319,9 @@ gboolean image_truncate(Image *img, guint64 size, guint32 prealloc, gboolean exa
 {
     CellCall call = { .op = ABI_JOB_TRUNCATE, .arg = { size, prealloc } };
 
+    if (img->backing != NULL && img->backing->size > img->size) {
+        call.arg[2] = ABI_TRUNCATE_ZERO;
+    }
     if (img->cell == NULL) {
         if (!truncate_raw(img, size, prealloc, exact, error)) {
             return FALSE;
