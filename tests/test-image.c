@@ -492,10 +492,10 @@ static void test_create_raw(void)
     g_assert_no_error(error);
     g_assert_cmpint(stat("new.raw", &st), ==, 0);
     g_assert_cmpint(st.st_size, ==, 1024);
-    g_assert_true(image_create("file:new.raw", "file", 1000, NULL, 0, &error));
+    g_assert_true(image_create("file:new.raw", "file", 3000, NULL, 0, &error));
     g_assert_no_error(error);
     g_assert_cmpint(stat("new.raw", &st), ==, 0);
-    g_assert_cmpint(st.st_size, ==, 1000);
+    g_assert_cmpint(st.st_size, ==, 3072);
     g_assert_false(image_create("foo:x", "raw", 512, NULL, 0, &error));
     g_assert_cmpstr(error->message, ==, "Unknown protocol 'foo'");
     g_clear_error(&error);
