@@ -244,6 +244,34 @@ static void test_names(void)
                                         "Unknown driver '\\x1b[2J'");
 }
 
+/* What a terminal would obey, is shown and not sent. */
+static void test_names_shown(void)
+{
+    struct props_writer w = { lie.props, sizeof lie.props, 0, false };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Image) img = NULL;
+
+    be_honest();
+    props_string(&w, "backing-file", "a\nb\033[2J\377");
+    props_string(&w, "backing-format", "raw");
+    lie.props_length = w.used;
+    img = open_liar(0, &error);
+    g_assert_null(img);
+    g_assert_cmpstr(error->message, ==, "Could not open 'x.img': Could not open backing file: Could "
+                    "not open 'a\\x0ab\\x1b[2J\\xff': No such file or directory");
+    g_clear_error(&error);
+
+    be_honest();
+    w = (struct props_writer){ lie.props, sizeof lie.props, 0, false };
+    props_string(&w, "data-file", "\033c");
+    lie.props_length = w.used;
+    lie.facts.flags = ABI_FACT_DATA_FILE;
+    img = open_liar(0, &error);
+    g_assert_null(img);
+    g_assert_cmpstr(error->message, ==, "Could not open 'x.img': Could not open '\\x1bc': No such "
+                                        "file or directory");
+}
+
 /* ---- lies about extents ----------------------------------------------------------------- */
 
 TELL(gap, lie.extent[0].guest_offset = 512)
@@ -389,6 +417,7 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, &open_rows[i], test_open);
     }
     g_test_add_func("/image-liar/names", test_names);
+    g_test_add_func("/image-liar/names-shown", test_names_shown);
     for (guint i = 0; i < G_N_ELEMENTS(read_rows); i++) {
         g_autofree char *path = g_strconcat("/image-liar/read/", read_rows[i].name, NULL);
         g_test_add_data_func(path, &read_rows[i], test_read);

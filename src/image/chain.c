@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "image/image-private.h"
+#include "image/words.h"
 
 /* Options for the layer below img: from its record, with what the user overrode. *ret_format
  * is borrowed. NULL and an error if the name makes no sense. */
@@ -47,6 +48,24 @@ static ImageOptions *backing_options(Image *img, const char **ret_format, GError
     return options;
 }
 
+void image_safe_error(GError **error)
+{
+    static const char hint[] = "\nIs another process using the image [";
+    char *message, *second, *first, *rest;
+
+    if (error == NULL || *error == NULL) {
+        return;
+    }
+    message = (*error)->message;
+    second = strstr(message, hint);
+    first = words_printable(message, second ? (gsize)(second - message) : strlen(message));
+    rest = second ? words_printable(second + 1, strlen(second + 1)) : NULL;
+    (*error)->message = rest ? g_strconcat(first, "\n", rest, NULL) : g_strdup(first);
+    g_free(message);
+    g_free(first);
+    g_free(rest);
+}
+
 /* One layer below img, which has one. */
 static Image *open_below(Image *img, GError **error)
 {
@@ -73,6 +92,7 @@ static Image *open_below(Image *img, GError **error)
     }
     if (!image_open_node(below, options, format, error) ||
         !gate_no_loop(below, img->backing_full ? img->backing_full : below->path, error)) {
+        image_safe_error(error);
         return NULL;
     }
     return g_steal_pointer(&below);

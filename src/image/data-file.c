@@ -31,7 +31,13 @@ static gboolean open_data_file(Image *img, ImageOptions *data_options, Store *st
         }
         g_free(path);
     }
-    return store_open(data_options, &img->node, (img->flags & IMAGE_WRITE) != 0, store, error);
+    if (!store_open(data_options, &img->node, (img->flags & IMAGE_WRITE) != 0, store, error)) {
+        if (recorded != NULL) {
+            image_safe_error(error);
+        }
+        return FALSE;
+    }
+    return TRUE;
 }
 
 gboolean image_attach_data_file(Image *img, ImageOptions *data_options, GError **error)

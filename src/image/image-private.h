@@ -159,6 +159,8 @@ Image *image_new(ImageFlags flags, IoFlags cache);
 void image_set_format(Image *img, guint32 format, const char *name);
 int image_add_handle(Image *img, IoFile *file, CellRights rights, guint64 max_size,
                      GError **error);
+/* A message about a file that an image names: without what a terminal would obey. */
+void image_safe_error(GError **error);
 /* How big a cell may let a file become, bytes. */
 guint64 image_growth_bound(guint64 file_size, guint64 virtual_size);
 /* Set it for a guest size. */
