@@ -107,7 +107,7 @@ sub prepare
     run($qemu, qw(create -q -f qcow2 tera.qcow2 1T));
 }
 
-# Median seconds of both programs over the same arguments.
+# Of both programs over the same arguments: { median seconds, seconds of processor time }.
 sub time_pair
 {
     my ($arguments, $out) = @_;
@@ -119,7 +119,7 @@ sub time_pair
     run(@one, '--runs', $quick ? 10 * $opt{runs} : $opt{runs}, @commands);
     open(my $file, '<', 'times.json') or die "bench: times.json: $!\n";
     my $results = decode_json(do { local $/; <$file> })->{results};
-    return map { $_->{median} } @$results;
+    return map { { time => $_->{median}, cpu => $_->{user} + $_->{system} } } @$results;
 }
 
 # Peak resident memory in MiB, and how many doorbells were rung (ours only).
@@ -144,9 +144,9 @@ my $cpus = () = run('cat', '/proc/cpuinfo') =~ /^processor/mg;
 my ($version) = split /\n/, run($program{qemu}, '--version');
 print "$machine, $cpus CPUs, $version, ext4 image of $opt{size} from $opt{tree}, ",
       "medians of $opt{runs} runs or more\n\n";
-print "| command | instar-img ms | qemu-img ms | ratio | instar-img MiB | qemu-img MiB ",
-      "| doorbells per GiB |\n";
-print "| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n";
+print "| command | instar-img ms | qemu-img ms | ratio | ratio of CPU time | instar-img MiB ",
+      "| qemu-img MiB | doorbells per GiB |\n";
+print "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n";
 my $wrong = 0;
 $| = 1;
 for my $row (@rows) {
@@ -157,8 +157,9 @@ for my $row (@rows) {
     my ($qemu_rss) = observe('qemu', $arguments, $out);
     my ($our_rss, $doorbells) = observe('ours', $arguments, $out);
     my $per_gib = $count && defined $doorbells ? sprintf('%.0f', $doorbells / $gib) : '';
-    printf "| %s | %.1f | %.1f | %.2f | %.1f | %.1f | %s |\n", $name, $ours * 1000,
-           $qemu * 1000, $ours / $qemu, $our_rss, $qemu_rss, $per_gib;
+    printf "| %s | %.1f | %.1f | %.2f | %.2f | %.1f | %.1f | %s |\n", $name,
+           $ours->{time} * 1000, $qemu->{time} * 1000, $ours->{time} / $qemu->{time},
+           $ours->{cpu} / $qemu->{cpu}, $our_rss, $qemu_rss, $per_gib;
     next unless $opt{check} && defined $same;
     if (system("$program{qemu} compare -q $out $same") != 0) {
         print STDERR "bench: $name: the image written is not equal to $same\n";
