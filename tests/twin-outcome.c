@@ -76,6 +76,11 @@ static void compare_texts(GString *report, const char *what, const char *stream,
         while (want_lines[first] && have_lines[first]
                && g_strcmp0(want_lines[first], have_lines[first]) == 0)
             first++;
+        /* All lines the same: it is the newline at the end. */
+        if (first > 0 && !want_lines[first] != !have_lines[first]
+            && (!want_lines[first] || !*want_lines[first])
+            && (!have_lines[first] || !*have_lines[first]))
+            first--;
         g_string_append_printf(report, "  %s, %s from line %u:\n", what, stream, first + 1);
         show_lines(report, "want", want_lines, first);
         show_lines(report, "have", have_lines, first);
