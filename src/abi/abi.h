@@ -376,7 +376,8 @@ ABI_AT(abi_extent, codec, 40);
  *   ZERO     a guest range shall read as zeros (may be answered with FILL_ZERO
  *            or DATA|zero steps for parts of clusters)
  *   DISCARD
- * out: abi_extent[ret0], steps for the host in guest order: DATA and COOKED
+ * out: abi_extent[ret0], steps for the host in guest order, none of them across two
+ * questions: DATA and COOKED
  * (write the caller's bytes at file_offset), FILL_OLD and FILL_ZERO (complete a
  * cluster). Nothing is visible to a reader until LINK; the tables that publish
  * it leave the cell after that and after a flush where order asks for one.

@@ -21,7 +21,7 @@ static void put(struct qcow2_plan *p, uint16_t kind, uint64_t guest, uint64_t le
                 uint64_t host)
 {
     const struct qcow2_state *st = p->im->state;
-    struct abi_extent *last = p->n ? &p->out[p->n - 1] : 0;
+    struct abi_extent *last = p->n > p->own ? &p->out[p->n - 1] : 0;
 
     if (!length || kind == ABI_EXT_HOLE) {
         return;

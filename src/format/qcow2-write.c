@@ -153,7 +153,7 @@ static int take_questions(struct qcow2_plan *p, const struct abi_extent *in, uin
             !qcow2_plan_may(p, in[i].guest_offset, end)) {
             break;
         }
-        uint32_t before = p->n;
+        uint32_t before = p->own = p->n;
         w->question++;
         status = plan(p, &in[i]);
         if (!status && p->full) {

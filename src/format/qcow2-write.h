@@ -265,6 +265,7 @@ struct qcow2_plan {
     struct fmt_image *im;
     struct abi_extent *out;
     uint32_t max, n;
+    uint32_t own;               /* the first answer of this question: no step spans two questions */
     bool full;                  /* the answers do not fit: the question is planned up to reached */
     uint64_t reached;           /* guest byte behind what was planned last */
     bool last;                  /* publishing will free clusters: take no more questions */
