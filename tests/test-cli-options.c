@@ -109,7 +109,7 @@ static void test_options(gconstpointer data)
     g_autoptr(GError) error = NULL;
 
     if (join(row, &joined, &error) &&
-        (options = create_options_new(row->format, &error)) != NULL &&
+        (options = create_options_new(row->format, "t", &error)) != NULL &&
         create_options_parse(options, joined->str, &error)) {
         g_autofree char *line = create_options_line(options);
 
@@ -124,7 +124,7 @@ static void test_options(gconstpointer data)
 
 static void test_props(void)
 {
-    g_autoptr(CreateOptions) options = create_options_new("qcow2", NULL);
+    g_autoptr(CreateOptions) options = create_options_new("qcow2", "t", NULL);
     g_autoptr(GBytes) props = NULL;
     g_autoptr(GString) got = g_string_new(NULL);
     struct props_reader reader = { 0 };
@@ -181,7 +181,9 @@ static const SizeRow size_rows[] = {
     { "1G", SIZE_OK, 1073741824 }, { "1T", SIZE_OK, 1099511627776 },
     { "1P", SIZE_OK, 1125899906842624 }, { "8E", SIZE_OK, 9223372036854775808u },
     { "7.9E", SIZE_OK, 9108079886394091136u }, { "1.5k", SIZE_OK, 1536 },
-    { "0.1k", SIZE_OK, 102 }, { "1.k", SIZE_OK, 1024 }, { "1.0", SIZE_OK, 1 },
+    { "0.1k", SIZE_OK, 102 }, { "1.0004k", SIZE_OK, 1024 }, { "1.0005k", SIZE_OK, 1025 },
+    { "3.9995k", SIZE_OK, 4095 }, { "3.9999k", SIZE_OK, 4096 },
+    { "0.00048828125k", SIZE_OK, 1 }, { "7.99999999999999E", SIZE_OK, 9223372036854764288u }, { "1.k", SIZE_OK, 1024 }, { "1.0", SIZE_OK, 1 },
     { "1.9999999999999999999k", SIZE_OK, 1024 }, { "0x10", SIZE_OK, 16 }, { "0x1b", SIZE_OK, 27 },
     { "18446744073709551615", SIZE_OK, G_MAXUINT64 },
     { "18446744073709551616", SIZE_TOO_LARGE, 0 }, { "16E", SIZE_TOO_LARGE, 0 },

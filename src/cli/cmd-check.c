@@ -93,14 +93,14 @@ static gboolean look_and_repair(Image *img, struct abi_check *check, GError **er
     return TRUE;
 }
 
-static void tell(Image *img, const struct abi_check *check)
+/* name: as the image was named on the command line. */
+static void tell(const char *name, Image *img, const struct abi_check *check)
 {
     if (opt.quiet) {
         return;
     }
     if (opt.output == CLI_JSON) {
-        g_autoptr(Value) value =
-            check_collect(image_filename(img), image_format_name(img), check);
+        g_autoptr(Value) value = check_collect(name, image_format_name(img), check);
 
         json_print(value);
     } else {
@@ -166,7 +166,7 @@ int cmd_check(const CliCommand *self, int n_args, char **args)
         }
         return cli_fail(self, g_steal_pointer(&error));
     }
-    tell(img, &check);
+    tell(args[0], img, &check);
     status = status_of(&check);
     if (!image_close(img, &error)) {
         return cli_fail(self, g_steal_pointer(&error));

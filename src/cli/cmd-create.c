@@ -155,7 +155,7 @@ static gboolean create(const char *filename, const char *format, const char *siz
 
     /* Of two mistakes the one qemu-img sees first is told. */
     if ((image_driver_known(format) && !image_check_protocol(filename, error)) ||
-        (options = create_options_new(format, error)) == NULL ||
+        (options = create_options_new(format, filename, error)) == NULL ||
         (opt.options != NULL && !create_options_parse(options, opt.options->str, error))) {
         return FALSE;
     }

@@ -111,7 +111,7 @@ static gboolean check_bitmaps(const ConvertTarget *t, GPtrArray *sources, GError
 
 static gboolean create(ConvertTarget *t, GPtrArray *sources, guint64 total, GError **error)
 {
-    g_autoptr(CreateOptions) options = create_options_new(t->format, error);
+    g_autoptr(CreateOptions) options = create_options_new(t->format, t->filename, error);
     g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, total);
     g_autoptr(GBytes) props = NULL;
 

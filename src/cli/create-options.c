@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
+#include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "abi/props.h"
 #include "cli/cli.h"
@@ -65,8 +67,16 @@ static void add_table(GPtrArray *rows, const struct fmt_option_table *table)
     }
 }
 
-/* The rows of a format, and of its file where with_file: const struct fmt_option *. */
-static GPtrArray *collect_rows(const char *format, gboolean with_file, GError **error)
+static gboolean is_device(const char *filename)
+{
+    GStatBuf st;
+
+    return g_str_has_prefix(filename, "host_device:") ||
+           (g_stat(filename, &st) == 0 && (S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode)));
+}
+
+/* The rows of a format, and of the file below if it has a name: const struct fmt_option *. */
+static GPtrArray *collect_rows(const char *format, const char *filename, GError **error)
 {
     g_autoptr(GPtrArray) rows = g_ptr_array_new();
 
@@ -84,8 +94,8 @@ static GPtrArray *collect_rows(const char *format, gboolean with_file, GError **
                         : "Unknown file format '%s'", format);
         return NULL;
     }
-    if (with_file) {
-        add_table(rows, &file_options);
+    if (filename != NULL) {
+        add_table(rows, is_device(filename) ? &device_options : &file_options);
     }
     return g_steal_pointer(&rows);
 }
@@ -166,7 +176,7 @@ gboolean create_options_help(const char *format, const char *filename, GError **
         [FMT_OPTION_NUMBER] = "num",
         [FMT_OPTION_SIZE] = "size",
     };
-    g_autoptr(GPtrArray) rows = collect_rows(format, filename != NULL, error);
+    g_autoptr(GPtrArray) rows = collect_rows(format, filename, error);
 
     if (rows == NULL || (filename != NULL && !image_check_protocol(filename, error))) {
         return FALSE;
@@ -235,9 +245,9 @@ static gboolean convert(const struct fmt_option *row, const char *text, guint64 
     }
 }
 
-CreateOptions *create_options_new(const char *format, GError **error)
+CreateOptions *create_options_new(const char *format, const char *filename, GError **error)
 {
-    g_autoptr(GPtrArray) rows = collect_rows(format, TRUE, error);
+    g_autoptr(GPtrArray) rows = collect_rows(format, filename, error);
     CreateOptions *options;
 
     if (rows == NULL) {

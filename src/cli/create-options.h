@@ -22,8 +22,9 @@ gboolean create_options_want_help(const char *joined);
  * format that is unknown or cannot be created. */
 gboolean create_options_help(const char *format, const char *filename, GError **error);
 
-/* The options a format has, none of them set. Fails as create_options_help does. */
-CreateOptions *create_options_new(const char *format, GError **error);
+/* The options a format has in a file of this name, none of them set. Fails as create_options_help
+ * does. */
+CreateOptions *create_options_new(const char *format, const char *filename, GError **error);
 void create_options_free(CreateOptions *options);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CreateOptions, create_options_free)
 

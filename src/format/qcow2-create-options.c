@@ -85,6 +85,8 @@ static void take_string(const struct props_item *it, struct qcow2_create_options
         o->has_data_file = true;
     } else if (is_key(it, "encrypt.format")) {
         o->encryption = true;
+    } else if (is_key(it, "encrypt.key-secret")) {
+        o->has_secret = true;
     }
 }
 
@@ -133,10 +135,11 @@ int qcow2_create_options_read(struct fmt_env *env, const struct abi_create *req,
             take_choice(&it, ret, wrong);
         }
     }
-    if (more < 0 || ret->size > INT64_MAX) {
+    if (more < 0) {
         return fmt_fail(env, FMT_E_BAD_JOB);
     }
-    ret->size = align_up(ret->size, QCOW2_SECTOR);
+    ret->negative = ret->size > INT64_MAX - (QCOW2_SECTOR - 1);
+    ret->size = ret->negative ? 0 : align_up(ret->size, QCOW2_SECTOR);
     for (uint32_t i = 0; i < N_CHOICES; i++) {
         if (wrong[i].data) {
             return fmt_fail_text(env, choices[i].code, wrong[i].data, wrong[i].length);
@@ -167,7 +170,9 @@ int qcow2_create_options_judge(struct fmt_env *env, const struct qcow2_create_op
         { o->data_file_raw && o->has_backing, QCOW2_E_CREATE_RAW_BACKING },
         { o->has_data_file && old, QCOW2_E_CREATE_DATA_FILE_V2 },
         { o->compression != QCOW2_COMPRESSION_ZLIB && old, QCOW2_E_CREATE_COMPRESSION_V2 },
+        { o->encryption && !o->has_secret, QCOW2_E_CREATE_NO_SECRET },
         { o->encryption, QCOW2_E_CREATE_ENCRYPTION },
+        { o->negative, QCOW2_E_CREATE_NEGATIVE },
     };
 
     for (uint32_t i = 0; i < sizeof rules / sizeof *rules; i++) {

@@ -16,6 +16,8 @@ struct qcow2_create_options {
     bool lazy_refcounts;
     bool data_file_raw;
     bool encryption;
+    bool has_secret;
+    bool negative;              /* the size cannot be rounded up below 2^63 */
     bool has_data_file;
     bool has_backing;
     struct qcow2_text backing_file, backing_format, data_file;  /* in the stream */

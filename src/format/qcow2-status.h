@@ -166,6 +166,8 @@ enum qcow2_status {
     QCOW2_E_CREATE_BACKING = -1517,     /* {s} name' with format 'format, {errno} */
     QCOW2_E_CREATE_HEADER = -1518,      /* {errno} */
     QCOW2_E_CREATE_REFTABLE = -1519,    /* {errno} */
+    QCOW2_E_CREATE_NO_SECRET = -1520,
+    QCOW2_E_CREATE_NEGATIVE = -1521,    /* rounded up, the size does not fit in 63 bits */
 
     /* sizes that cannot be changed; the same while creating: lower by QCOW2_E_IN_CREATE */
     QCOW2_E_SIZE_UNALIGNED = -1530,

@@ -18,11 +18,15 @@ typedef struct {
     IoCreate store;
     char *data_file;
     gboolean data_file_raw;
+    char *backing_format, *cipher_format;
+    gboolean old_encryption, cipher_options;
 } CreateOptions;
 
 static void create_options_clear(CreateOptions *options)
 {
     g_free(options->data_file);
+    g_free(options->backing_format);
+    g_free(options->cipher_format);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CreateOptions, create_options_clear)
 
@@ -37,6 +41,20 @@ static gboolean pass_error(GError *failed, GError **error)
     return FALSE;
 }
 
+static void take_text(char **slot, char *text)
+{
+    g_free(*slot);
+    *slot = text;
+}
+
+static gboolean refuse(GError **error, const char *format, const char *word)
+{
+    g_autofree char *safe = words_printable(word, strlen(word));
+
+    g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, format, safe);
+    return FALSE;
+}
+
 static gboolean take_prealloc(const char *word, IoPrealloc *ret_prealloc, GError **error)
 {
     static const char *const words[] = { "off", "metadata", "falloc", "full" };
@@ -47,9 +65,29 @@ static gboolean take_prealloc(const char *word, IoPrealloc *ret_prealloc, GError
             return TRUE;
         }
     }
-    g_autofree char *safe = words_printable(word, strlen(word));
-    g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "invalid parameter value: %s", safe);
-    return FALSE;
+    return refuse(error, "invalid parameter value: %s", word);
+}
+
+/* Names of drivers and of kinds of encryption, which qemu-img looks at before all else. */
+static gboolean judge_names(const CreateOptions *options, GError **error)
+{
+    if (options->cipher_format != NULL && options->old_encryption) {
+        return refuse(error, "'encrypt.format' and its alias '%s' can't be used at the same time",
+                      "encryption");
+    }
+    if (options->cipher_format == NULL && options->cipher_options && !options->old_encryption) {
+        return refuse(error, "Parameter '%s' is missing", "encrypt.format");
+    }
+    if (options->cipher_format != NULL && !g_str_equal(options->cipher_format, "luks") &&
+        !g_str_equal(options->cipher_format, "aes")) {
+        return refuse(error, "Parameter 'format' does not accept value '%s'",
+                      options->cipher_format);
+    }
+    if (options->backing_format != NULL && !image_driver_known(options->backing_format)) {
+        return refuse(error, "Parameter 'backing-fmt' does not accept value '%s'",
+                      options->backing_format);
+    }
+    return TRUE;
 }
 
 /* raw: preallocation is the store's business, else the format's. */
@@ -76,8 +114,15 @@ static gboolean take_options(GBytes *bytes, gboolean raw, CreateOptions *options
             options->store.extent_size_hint = it.number;
             options->store.hint_given = TRUE;
         } else if (g_str_equal(key, "data_file") && text != NULL) {
-            g_free(options->data_file);
-            options->data_file = g_steal_pointer(&text);
+            take_text(&options->data_file, g_steal_pointer(&text));
+        } else if (g_str_equal(key, "backing_fmt") && text != NULL) {
+            take_text(&options->backing_format, g_steal_pointer(&text));
+        } else if (g_str_equal(key, "encrypt.format") && text != NULL) {
+            take_text(&options->cipher_format, g_steal_pointer(&text));
+        } else if (g_str_has_prefix(key, "encrypt.")) {
+            options->cipher_options = TRUE;
+        } else if (g_str_equal(key, "encryption")) {
+            options->old_encryption = it.number != 0;
         } else if (g_str_equal(key, "data_file_raw")) {
             options->data_file_raw = it.number != 0;
         } else if (raw && g_str_equal(key, "preallocation") && text != NULL &&
@@ -89,7 +134,7 @@ static gboolean take_options(GBytes *bytes, gboolean raw, CreateOptions *options
         g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Malformed options");
         return FALSE;
     }
-    return TRUE;
+    return judge_names(options, error);
 }
 
 /* ---- the byte store ------------------------------------------------------------------- */
@@ -244,10 +289,10 @@ gboolean image_create(const char *filename, const char *format, guint64 size, GB
     if (!raw) {
         return create_format(path, flags, format_by_name(format), size, options, &taken, error);
     }
-    if (size > G_MAXINT64 - IMAGE_SECTOR) {
-        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_TOO_BIG, "Could not resize file: %s",
-                    g_strerror(EFBIG));
-        return FALSE;
+    if (size > G_MAXINT64 - (IMAGE_SECTOR - 1)) {
+        /* Of raw an empty file is left. */
+        return create_store(path, flags, 0, &taken.store, error) &&
+               refuse(error, "Could not resize file: %s", g_strerror(EINVAL));
     }
     if (!g_str_equal(format, "host_device")) {
         size = (size + IMAGE_SECTOR - 1) & ~(guint64)(IMAGE_SECTOR - 1);

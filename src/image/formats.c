@@ -47,5 +47,13 @@ DriverKind driver_kind(const char *name)
 
 gboolean image_driver_known(const char *name)
 {
-    return driver_kind(name) != DRIVER_NONE;
+    /* qemu-img's others. */
+    static const char *const others[] = {
+        "blkdebug", "blklogwrites", "blkverify", "compress", "copy-before-write", "copy-on-read",
+        "ftp", "ftps", "gluster", "host_cdrom", "http", "https", "iscsi", "iser", "nbd", "nfs",
+        "null-aio", "null-co", "nvme", "preallocate", "quorum", "rbd", "replication",
+        "snapshot-access", "ssh", "throttle", "vvfat", NULL
+    };
+
+    return driver_kind(name) != DRIVER_NONE || g_strv_contains(others, name);
 }

@@ -50,7 +50,7 @@ void image_spec_unref(ImageSpec *spec);
 /* Where a name recorded in (or given for) the image at base leads: relative names start from base's
  * folder, names with a protocol stay. For create -b. Free with g_free. */
 char *image_resolve_name(const char *base, const char *recorded);
-/* Is it the name of a driver, one that this build can use or one it only knows? */
+/* Is it the name of one of qemu-img's drivers, whether this build can use it or not? */
 gboolean image_driver_known(const char *name);
 /* FALSE and "Unknown protocol 'x'" if a plain file name begins with one that does not exist. */
 gboolean image_check_protocol(const char *name, GError **error);

@@ -55,7 +55,7 @@ SizeVerdict size_parse(const char *text, guint64 *ret_bytes)
     if (shift < 0 || *end != '\0' || (shift == 0 && fraction != 0)) {
         return SIZE_INVALID;
     }
-    part = (guint64)(fraction * (double)(1ull << shift));
+    part = (guint64)(fraction * (double)(1ull << shift) + 0.5);
     if (value > G_MAXUINT64 >> shift || (value << shift) > G_MAXUINT64 - part) {
         return SIZE_TOO_LARGE;
     }

@@ -11,20 +11,25 @@ void image_tell(const struct props_item *item)
 {
     struct abi_message message;
     g_autofree char *words = NULL;
+    const char *newline = "\n";
 
     memcpy(&message, item->value, sizeof message);
     words = words_of_message(&message, item->value + sizeof message,
                              item->value_length - sizeof message);
+    if (g_str_has_suffix(words, WORDS_NO_NEWLINE)) {
+        words[strlen(words) - strlen(WORDS_NO_NEWLINE)] = '\0';
+        newline = "";
+    }
     /* stdio, as g_printerr() would rewrite bytes that are not UTF-8. */
     switch (message.stream) {
     case ABI_STREAM_OUT:
-        printf("%s\n", words);
+        printf("%s%s", words, newline);
         break;
     case ABI_STREAM_REPORT:
-        fprintf(stderr, "%s: %s\n", g_get_prgname(), words);
+        fprintf(stderr, "%s: %s%s", g_get_prgname(), words, newline);
         break;
     default:
-        fprintf(stderr, "%s\n", words);
+        fprintf(stderr, "%s%s", words, newline);
         break;
     }
 }

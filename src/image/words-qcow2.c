@@ -13,6 +13,12 @@
     { code - QCOW2_X_MARKING, 0, "qcow2: Marking image as corrupt: " words \
                                  "; further corruption events will be suppressed", EIO }
 
+#define STALE \
+    "warning: a program lacking bitmap support modified this file, so all bitmaps are now " \
+    "considered inconsistent"
+#define STALE_V2 \
+    "warning: This qcow2 v2 image contains bitmaps, but they may have been modified by a program " \
+    "without persistent bitmap support; so now they must all be considered inconsistent"
 #define STALE_HINT "\nSome clusters may be leaked, run 'qemu-img check -r' on the image file to fix."
 
 #define SNAPSHOT_READ "Failed to read snapshot table: "
@@ -97,13 +103,10 @@ static const WordsRow qcow2_rows[] = {
     { QCOW2_E_EXT_BITMAPS_SIZE, 0,
       "bitmaps_ext: bitmap directory size ({0}) exceeds the maximum supported size (67107840)",
       EINVAL },
-    { QCOW2_W_BITMAPS_STALE, 0,
-      "warning: a program lacking bitmap support modified this file, so all bitmaps are now "
-      "considered inconsistent" STALE_HINT, 0 },
-    { QCOW2_W_BITMAPS_V2, 0,
-      "warning: This qcow2 v2 image contains bitmaps, but they may have been modified by a program "
-      "without persistent bitmap support; so now they must all be considered inconsistent"
-      STALE_HINT, 0 },
+    { QCOW2_W_BITMAPS_STALE, 0, STALE STALE_HINT WORDS_NO_NEWLINE, 0 },
+    { QCOW2_W_BITMAPS_STALE, 801, STALE STALE_HINT, 0 },
+    { QCOW2_W_BITMAPS_V2, 0, STALE_V2 STALE_HINT WORDS_NO_NEWLINE, 0 },
+    { QCOW2_W_BITMAPS_V2, 801, STALE_V2 STALE_HINT, 0 },
     { QCOW2_E_BACKING_LENGTH, 0, "Backing file name too long", EINVAL },
     { QCOW2_E_BACKING_READ, 0, "Could not read backing file name: {errno}", EIO },
 

@@ -26,6 +26,9 @@ typedef struct {
     gsize n_rows;
 } WordsTable;
 
+/* A row that ends so is told without a newline behind it: some versions forgot it. */
+#define WORDS_NO_NEWLINE "\x03"
+
 /* For words-<area>.c: WORDS_TABLE(words_qcow2_open, open_rows); */
 #define WORDS_TABLE(name, array) const WordsTable name = { array, G_N_ELEMENTS(array) }
 

@@ -68,14 +68,19 @@ static gboolean set_size(IoFile *file, guint64 size, GError **error)
     return TRUE;
 }
 
+static void write_first_block(IoFile *file, guint64 size)
+{
+    /* No error if it fails: qemu-img makes none of it either, and nothing is lost. */
+    io_write_zeros(file, 0, MIN(size, FIRST_BLOCK), NULL);
+}
+
 static gboolean grow_sparse(IoFile *file, guint64 old, guint64 size, GError **error)
 {
     if (!set_size(file, size, error)) {
         return FALSE;
     }
     if (old == 0) {
-        /* No error if it fails: qemu-img makes none of it either, and nothing is lost. */
-        io_write_zeros(file, 0, MIN(size, FIRST_BLOCK), NULL);
+        write_first_block(file, size);
     }
     return TRUE;
 }
@@ -87,7 +92,13 @@ static gboolean grow_falloc(IoFile *file, guint64 old, guint64 size, GError **er
     do {
         ret = posix_fallocate(file->fd, (off_t)old, (off_t)(size - old));
     } while (ret == EINTR);
-    return ret == 0 || fail(error, ret, "Could not preallocate new data");
+    if (ret != 0) {
+        return fail(error, ret, "Could not preallocate new data");
+    }
+    if (old == 0) {
+        write_first_block(file, size);
+    }
+    return TRUE;
 }
 
 static gboolean grow_full(IoFile *file, guint64 old, guint64 size, GError **error)
