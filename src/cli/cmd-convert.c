@@ -162,6 +162,7 @@ static gboolean check_conflicts(GError **error)
         { opt.skip_broken && !opt.bitmaps, "Use of --skip-broken-bitmaps requires --bitmaps" },
         { opt.compress && opt.copy_range, "Cannot enable copy offloading when -c is used" },
         { opt.sparse_given && opt.copy_range, "Cannot enable copy offloading when -S is used" },
+        { opt.salvage && opt.copy_range, "Cannot use copy offloading in salvaging mode" },
         { opt.no_create && opt.options != NULL,
           "-o has no effect when skipping image creation" },
         { opt.target_image_opts && !opt.no_create,

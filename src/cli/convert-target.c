@@ -92,7 +92,20 @@ static gboolean has_bitmaps(Image *img)
     return FALSE;
 }
 
-static gboolean check_bitmaps(const ConvertTarget *t, GPtrArray *sources, GError **error)
+/* options: of a target that is to be made; NULL for one that exists. */
+static gboolean can_have_bitmaps(const ConvertTarget *t, const CreateOptions *options)
+{
+    const char *compat = options != NULL && is_given(options, "compat")
+                             ? create_options_get(options, "compat")
+                             : NULL;
+
+    return t->format == NULL ||
+           (g_str_equal(t->format, "qcow2") && g_strcmp0(compat, "0.10") != 0 &&
+            g_strcmp0(compat, "v2") != 0);
+}
+
+static gboolean check_bitmaps(const ConvertTarget *t, GPtrArray *sources,
+                              const CreateOptions *options, GError **error)
 {
     if (!t->bitmaps) {
         return TRUE;
@@ -103,7 +116,8 @@ static gboolean check_bitmaps(const ConvertTarget *t, GPtrArray *sources, GError
     if (image_format(sources->pdata[0]) != ABI_FORMAT_QCOW2) {
         return refuse(error, "Source lacks bitmap support%s", "");
     }
-    if (has_bitmaps(sources->pdata[0])) {
+    /* Where the target cannot have them either, that is said, once it is there. */
+    if (has_bitmaps(sources->pdata[0]) && can_have_bitmaps(t, options)) {
         return refuse(error, "Copying bitmaps is not part of this build of %s", PACKAGE_NAME);
     }
     return TRUE;
@@ -111,11 +125,12 @@ static gboolean check_bitmaps(const ConvertTarget *t, GPtrArray *sources, GError
 
 static gboolean create(ConvertTarget *t, GPtrArray *sources, guint64 total, GError **error)
 {
-    g_autoptr(CreateOptions) options = create_options_new(t->format, t->filename, error);
+    g_autoptr(CreateOptions) options = NULL;
     g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, total);
     g_autoptr(GBytes) props = NULL;
 
-    if (options == NULL ||
+    if ((image_driver_known(t->format) && !image_check_protocol(t->filename, error)) ||
+        (options = create_options_new(t->format, t->filename, error)) == NULL ||
         (t->options != NULL && !create_options_parse(options, t->options, error)) ||
         !create_options_set(options, "size", size, error) ||
         !take_backing(t, options, sources->len, error) ||
@@ -125,7 +140,7 @@ static gboolean create(ConvertTarget *t, GPtrArray *sources, guint64 total, GErr
     if (t->compress && g_str_equal(t->format, "raw")) {
         return refuse(error, "Compression not supported for this file format%s", "");
     }
-    if (!check_bitmaps(t, sources, error)) {
+    if (!check_bitmaps(t, sources, options, error)) {
         return FALSE;
     }
     t->is_zero = !is_on(options, "preallocation");
@@ -185,7 +200,7 @@ gboolean convert_target_open(ConvertTarget *t, GPtrArray *sources, guint64 total
             return refuse(error, "Having a backing file for the target makes no sense when "
                           "concatenating multiple input images%s", "");
         }
-        if (!check_bitmaps(t, sources, error)) {
+        if (!check_bitmaps(t, sources, NULL, error)) {
             return FALSE;
         }
     } else if (!create(t, sources, total, error)) {

@@ -66,6 +66,28 @@ static CopyTask *owner_of(const CopyEngine *e, const Talk *talk, const struct ab
     return *at < taken ? talk->owner[*at] : NULL;
 }
 
+/* Give a step to its owner; one that goes on through several questions is cut between them. */
+static gboolean hand_out(const CopyEngine *e, const Talk *talk, struct abi_extent step,
+                         guint taken, guint *at)
+{
+    while (step.length) {
+        CopyTask *owner = owner_of(e, talk, &step, taken, at);
+        struct abi_extent part = step;
+        if (!owner) {
+            return FALSE;
+        }
+        if (step.kind == ABI_EXT_DATA && *at < taken &&
+            talk->ask[*at].guest_offset <= step.guest_offset) {
+            part.length = MIN(step.length, end_of(&talk->ask[*at]) - step.guest_offset);
+        }
+        g_array_append_val(owner->steps, part);
+        step.guest_offset += part.length;
+        step.file_offset += part.length;
+        step.length -= part.length;
+    }
+    return TRUE;
+}
+
 /* Ask once, hand out the answers. *ret_stalled: the target takes no question before it hears that
  * more of what it answered is in place. */
 static gboolean ask(CopyEngine *e, Talk *talk, gboolean *ret_stalled, GError **error)
@@ -79,11 +101,7 @@ static gboolean ask(CopyEngine *e, Talk *talk, gboolean *ret_stalled, GError **e
     }
     gboolean sound = taken <= talk->n && talk->n_answers <= ABI_MAX_EXTENTS;
     for (guint i = 0; sound && i < talk->n_answers; i++) {
-        CopyTask *owner = owner_of(e, talk, &talk->answer[i], taken, &at);
-        if (owner) {
-            g_array_append_val(owner->steps, talk->answer[i]);
-        }
-        sound = owner != NULL;
+        sound = hand_out(e, talk, talk->answer[i], taken, &at);
     }
     if (!sound) {
         g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_IO, g_strerror(EIO));

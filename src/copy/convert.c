@@ -364,6 +364,7 @@ gboolean copy_convert(const CopyConvert *job, GError **error)
     if (!count_total(&e, error)) {
         return FALSE;
     }
+    e.plan.zeros = copy_buffer_new(COPY_BUFFER_SIZE);
     e.cutter = copy_cutter_new(job, e.plan.codec ? e.plan.cluster : 0);
     e.pending_parts = g_array_new(FALSE, FALSE, sizeof(CopyPart));
     e.links = g_array_new(FALSE, FALSE, sizeof(CopyLink));
@@ -389,6 +390,7 @@ gboolean copy_convert(const CopyConvert *job, GError **error)
     g_array_unref(e.links);
     g_array_unref(e.pending_parts);
     copy_cutter_free(e.cutter);
+    copy_buffer_free(e.plan.zeros, COPY_BUFFER_SIZE);
     if (e.error) {
         g_propagate_error(error, e.error);
         return FALSE;

@@ -76,21 +76,32 @@ static CopyRun run_behind_end(const CopyCutter *c, guint64 at)
     };
 }
 
-/* --salvage: what a sector is made of cannot be found out, but perhaps it can be read. */
-static CopyRun run_unknown(const CopyCutter *c, guint64 at)
+/* --salvage: what a sector is made of cannot be found out, but perhaps it can be read. That is
+ * tried at once, if it will be copied: the warnings come in this order. */
+static CopyRun run_unknown(const CopyCutter *c, guint64 at, gboolean copied)
 {
-    return (CopyRun){
+    guint64 length = MIN(SECTOR, c->size - at);
+    Image *img = c->job->sources[c->source];
+    g_autoptr(GError) why = NULL;
+    guint8 sector[SECTOR];
+    CopyRun run = {
         .start = at,
-        .length = MIN(SECTOR, c->size - at),
+        .length = length,
         .data = TRUE,
-        .present = TRUE,
-        .layer = c->job->sources[c->source],
-        .extent = { .guest_offset = at, .length = MIN(SECTOR, c->size - at) },
+        .layer = img,
+        .extent = { .guest_offset = at, .length = length },
     };
+
+    if (copied && !image_read(img, at, sector, length, &why)) {
+        copy_warn(c->job, "error while reading offset %" G_GUINT64_FORMAT ": %s", c->base + at,
+                  why->message);
+        run.lost = TRUE;
+    }
+    return run;
 }
 
-/* Have c->run begin at c->at, which lies in front of the end of all. */
-static gboolean ready(CopyCutter *c, GError **error)
+/* Have c->run begin at c->at, which lies in front of the end of all. copied: it will be. */
+static gboolean ready(CopyCutter *c, gboolean copied, GError **error)
 {
     g_autoptr(GError) why = NULL;
     gboolean more;
@@ -115,7 +126,7 @@ static gboolean ready(CopyCutter *c, GError **error)
     }
     copy_warn(c->job, "error while reading block status at offset %" G_GUINT64_FORMAT ": %s", c->at,
               why->message);
-    c->run = run_unknown(c, c->at - c->base);
+    c->run = run_unknown(c, c->at - c->base, copied);
     copy_walk_seek(c->walk, c->at - c->base + c->run.length);
     return TRUE;
 }
@@ -124,7 +135,7 @@ static gboolean ready(CopyCutter *c, GError **error)
 static gboolean take(CopyCutter *c, guint64 length, GArray *parts, GError **error)
 {
     while (length) {
-        if (!ready(c, error)) {
+        if (!ready(c, parts != NULL, error)) {
             return FALSE;
         }
         guint64 n = MIN(length, c->run.length);
@@ -155,7 +166,7 @@ gboolean copy_cutter_next(CopyCutter *c, CopyPiece *ret_piece, GArray *parts, gb
     if (!*ret_more) {
         return TRUE;
     }
-    if (!ready(c, error)) {
+    if (!ready(c, parts != NULL, error)) {
         return FALSE;
     }
     CopyPiece piece = { .kind = kind_of(c), .start = c->at };

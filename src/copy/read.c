@@ -57,7 +57,7 @@ static gboolean read_group(CopyReader *reader, const CopyPart *parts, guint n, G
         return image_read_extents(run->layer, reader->extents, n, parts[0].buf, reader->worker,
                                   error);
     }
-    if (run->zero) {
+    if (run->zero || run->lost) {
         memset(parts[0].buf, 0, run->length);
         return TRUE;
     }

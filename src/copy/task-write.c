@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "copy/buffer.h"
 #include "copy/task.h"
 
-/* Zeros that complete a cluster are written along with the data next to them if they are few and
- * in the buffer anyway; else the store makes them. */
+/* Zeros that complete a cluster of the image file are written along with the data next to them if
+ * they are few and in the buffer anyway; else the store makes them. In a data file one could see
+ * the difference. */
 #define FILL_ALONG (128u << 10)
 
 /* One write of the store: some steps that lie behind each other in file, guest and memory. */
@@ -18,7 +20,6 @@ typedef struct {
     guint64 offset, length;
     guint64 guest;
     const guint8 *bytes;        /* NULL: zeros */
-    gboolean unmap;             /* zeros may be a hole */
     gboolean offload;           /* bytes are not there: the store copies them */
 } Write;
 
@@ -111,7 +112,7 @@ static gboolean prepare(Writer *w, const struct abi_extent *step, Write *ret, gu
     case ABI_EXT_COOKED:
         segment = segment_at(w, step->guest_offset);
         if (segment && !segment->bytes) {
-            ret->unmap = (segment->ask.flags & ABI_EXTF_UNMAP) != 0;
+            ret->bytes = step->length <= COPY_BUFFER_SIZE ? w->plan->zeros : NULL;
         } else if (segment) {
             ret->offload = segment->offload;
             ret->bytes = segment->bytes + (step->guest_offset - segment->ask.guest_offset);
@@ -129,9 +130,9 @@ static gboolean prepare(Writer *w, const struct abi_extent *step, Write *ret, gu
         return TRUE;
     case ABI_EXT_FILL_ZERO:
         segment = segment_at(w, step->guest_offset);
-        if (segment && !segment->bytes) {
-            ret->unmap = (segment->ask.flags & ABI_EXTF_UNMAP) != 0;
-        } else if (step->length <= FILL_ALONG) {
+        if (segment && !segment->bytes && step->length <= COPY_BUFFER_SIZE) {
+            ret->bytes = w->plan->zeros;
+        } else if (!step->handle && step->length <= FILL_ALONG) {
             ret->bytes = bytes_at(w->task, step->guest_offset, step->length);
         }
         return TRUE;
@@ -148,7 +149,7 @@ static gboolean prepare(Writer *w, const struct abi_extent *step, Write *ret, gu
 static gboolean store(const Write *write, GError **error)
 {
     return write->bytes ? io_pwrite(write->file, write->offset, write->bytes, write->length, error)
-                        : io_zero(write->file, write->offset, write->length, write->unmap, error);
+                        : io_zero(write->file, write->offset, write->length, FALSE, error);
 }
 
 /* Have the store copy the bytes of a guest range. *ret_copied: how many it did. */

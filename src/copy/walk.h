@@ -21,6 +21,7 @@ typedef struct {
     gboolean present;           /* a layer decided it; FALSE: nobody did */
     gboolean compressed;
     gboolean has_offset;
+    gboolean lost;              /* never from a walk: could not be read, zeros will do */
     gboolean last;              /* the run ends where the image ends */
     guint64 offset;             /* in file, when has_offset */
     guint depth;                /* 0: the image itself, 1: its backing file, ... */
