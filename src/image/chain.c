@@ -69,7 +69,7 @@ void image_safe_error(GError **error)
 /* One layer below img, which has one. */
 static Image *open_below(Image *img, GError **error)
 {
-    const ImageFlags kept = IMAGE_NO_IO | IMAGE_FORCE_SHARE | IMAGE_NO_LOCK | IMAGE_STEADY;
+    const ImageFlags kept = IMAGE_NO_IO | IMAGE_FORCE_SHARE | IMAGE_NO_LOCK;
     g_autoptr(ImageOptions) options = NULL;
     g_autoptr(Image) below = NULL;
     const char *format;

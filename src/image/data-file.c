@@ -57,7 +57,7 @@ gboolean image_attach_data_file(Image *img, ImageOptions *data_options, GError *
                     "'data-file' can only be set for images with an external data file");
     }
     if (!open_data_file(img, data_options, &store, error) || !io_size(store.file, &size, error) ||
-        !io_lock(store.file, image_lock_for(img, TRUE), error)) {
+        !io_lock(store.file, image_lock_for(img, TRUE, FALSE), error)) {
         return FALSE;
     }
     if (io_writable(store.file)) {

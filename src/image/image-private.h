@@ -151,8 +151,8 @@ gboolean image_open_node(Image *img, ImageOptions *options, const char *format, 
 /* What the driver answered to OPEN, in call: facts and names (answer.c). */
 gboolean image_take_facts(Image *img, const CellCall *call, GError **error);
 gboolean image_take_names(Image *img, const CellCall *call, GError **error);
-/* What qemu-img asks of a file and leaves to others, by use. */
-IoLock image_lock_for(const Image *img, gboolean data_file);
+/* What qemu-img asks of a file and leaves to others, by use; steady_too: and with IMAGE_STEADY. */
+IoLock image_lock_for(const Image *img, gboolean data_file, gboolean steady_too);
 /* data_options: "data-file.*" as given, NULL: what the image records. */
 gboolean image_attach_data_file(Image *img, ImageOptions *data_options, GError **error);
 Image *image_new(ImageFlags flags, IoFlags cache);

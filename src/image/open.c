@@ -16,7 +16,7 @@ static gboolean fail(GError **error, ImageError code, const char *words)
 
 /* ---- locks ------------------------------------------------------------------------------ */
 
-IoLock image_lock_for(const Image *img, gboolean data_file)
+IoLock image_lock_for(const Image *img, gboolean data_file, gboolean steady_too)
 {
     const guint steady = IO_PERM_ALL & ~(IO_PERM_WRITE | IO_PERM_RESIZE);
     gboolean raw = img->cell == NULL;
@@ -34,7 +34,7 @@ IoLock image_lock_for(const Image *img, gboolean data_file)
     if (img->node.force_share) {
         return lock;
     }
-    if ((!raw && !data_file) || (img->flags & IMAGE_STEADY)) {
+    if ((!raw && !data_file) || steady_too) {
         lock.shared = steady;
     } else if (data_file) {
         lock.shared = IO_PERM_ALL & ~IO_PERM_RESIZE;
@@ -110,7 +110,7 @@ static gboolean open_format(Image *img, IoFile *file, GError **error)
     out = g_malloc(ABI_TABLE_SIZE);
     call.out = out;
     call.out_size = ABI_TABLE_SIZE;
-    if (!io_lock(file, image_lock_for(img, FALSE), error)) {
+    if (!io_lock(file, image_lock_for(img, FALSE, FALSE), error)) {
         return FALSE;
     }
     if (!image_call_cell(img, &call, NULL, error)) {
@@ -131,7 +131,7 @@ static gboolean open_raw(Image *img, Store *store, ImageOptions *options, GStrin
     guint64 size;
 
     if (!store_window(store, options, strong, error) || !io_size(store->file, &size, error) ||
-        !io_lock(store->file, image_lock_for(img, FALSE), error)) {
+        !io_lock(store->file, image_lock_for(img, FALSE, FALSE), error)) {
         return FALSE;
     }
     if (size > G_MAXINT64 - IMAGE_SECTOR) {
@@ -314,6 +314,19 @@ gboolean image_open_node(Image *img, ImageOptions *options, const char *format, 
     return TRUE;
 }
 
+/* Once all layers are there, keep writers off all of them. */
+static gboolean hold_steady(Image *img, GError **error)
+{
+    for (; img != NULL; img = img->backing) {
+        for (guint i = 0; i < img->n_handles; i++) {
+            if (!io_lock(img->handles[i], image_lock_for(img, i != 0, TRUE), error)) {
+                return FALSE;
+            }
+        }
+    }
+    return TRUE;
+}
+
 /* ---- the whole ------------------------------------------------------------------------------------ */
 
 Image *image_open(ImageSpec *spec, ImageFlags flags, IoFlags cache, GError **error)
@@ -325,7 +338,8 @@ Image *image_open(ImageSpec *spec, ImageFlags flags, IoFlags cache, GError **err
         image_warn("%s", spec->warnings[i]);
     }
     if (!image_open_node(img, options, spec->format, error) ||
-        (!(flags & IMAGE_NO_BACKING) && !image_open_backing(img, error))) {
+        (!(flags & IMAGE_NO_BACKING) && !image_open_backing(img, error)) ||
+        ((flags & IMAGE_STEADY) && !hold_steady(img, error))) {
         if (!(flags & IMAGE_BARE_ERROR)) {
             g_prefix_error(error, "Could not open '%s': ", spec->name);
         }

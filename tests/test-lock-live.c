@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A real qemu-io holds an image: the program beside the installed qemu-img, in twin states. */
+#include "config.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/testutil.h"
+
+/* What is held, and how. */
+static const struct {
+    const char *name, *argv[6];
+    const char *file;               /* in which the locks are */
+} holders[] = {
+    { "nobody", { NULL }, NULL },
+    { "qcow2-write", { "qemu-io", "a.qcow2" }, "a.qcow2" },
+    { "qcow2-read", { "qemu-io", "-r", "a.qcow2" }, "a.qcow2" },
+    { "qcow2-as-raw-write", { "qemu-io", "-f", "raw", "a.qcow2" }, "a.qcow2" },
+    { "raw-write", { "qemu-io", "-f", "raw", "w.raw" }, "w.raw" },
+    { "raw-read", { "qemu-io", "-r", "-f", "raw", "w.raw" }, "w.raw" },
+    { "data-file-write", { "qemu-io", "-f", "raw", "d.raw" }, "d.raw" },
+    { "image-of-data-file-write", { "qemu-io", "d.qcow2" }, "d.qcow2" },
+    { "overlay-write", { "qemu-io", "ov.qcow2" }, "ov.qcow2" },
+};
+
+static const struct {
+    const char *name, *words;
+} commands[] = {
+    { "info", "info a.qcow2" },
+    { "info-share", "info -U a.qcow2" },
+    { "info-raw", "info -f raw a.qcow2" },
+    { "info-chain", "info --backing-chain ov.qcow2" },
+    { "check", "check a.qcow2" },
+    { "check-share", "check -U a.qcow2" },
+    { "map", "map ov.qcow2" },
+    { "map-share", "map -U ov.qcow2" },
+    { "map-raw", "map -f raw w.raw" },
+    { "map-data-file", "map d.qcow2" },
+    { "compare", "compare a.qcow2 r.raw" },
+    { "compare-second", "compare r.raw a.qcow2" },
+    { "compare-raw", "compare -f raw -F raw w.raw r.raw" },
+    { "convert-from", "convert -O raw a.qcow2 new.raw" },
+    { "convert-from-share", "convert -U -O raw a.qcow2 new.raw" },
+    { "convert-from-overlay", "convert -O raw ov.qcow2 new.raw" },
+    { "convert-from-raw", "convert -f raw -O qcow2 w.raw new.qcow2" },
+    { "convert-from-raw-below", "convert -O qcow2 ovr.qcow2 new.qcow2" },
+    { "convert-from-data-file", "convert -O raw d.qcow2 new.raw" },
+    { "convert-to", "convert -O qcow2 r.raw a.qcow2" },
+    { "convert-to-raw", "convert -f raw -O raw r.raw w.raw" },
+    { "convert-into", "convert -n -O qcow2 r.raw a.qcow2" },
+    { "convert-into-raw", "convert -n -f raw -O raw r.raw w.raw" },
+    { "convert-into-data-file", "convert -n -O qcow2 r.raw d.qcow2" },
+    { "create", "create -q -f qcow2 a.qcow2 1M" },
+    { "create-raw", "create -q -f raw w.raw 1M" },
+    { "create-qcow2-over-raw", "create -q -f qcow2 w.raw 1M" },
+    { "create-over-data-file", "create -q -f raw d.raw 1M" },
+    { "create-overlay", "create -q -f qcow2 -b a.qcow2 -F qcow2 new.qcow2" },
+};
+
+typedef struct {
+    guint holder, command;
+} Case;
+
+static gboolean have_qemu;
+
+static void shell(const char *script)
+{
+    const char *argv[] = { "sh", "-c", script, NULL };
+    g_autoptr(GError) error = NULL;
+    int status;
+
+    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status,
+                 &error);
+    g_assert_no_error(error);
+    g_assert_true(g_spawn_check_wait_status(status, &error));
+}
+
+static gboolean held(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 100, .l_len = 104 };
+    gboolean found = fcntl(fd, F_OFD_GETLK, &fl) == 0 && fl.l_type != F_UNLCK;
+
+    close(fd);
+    return found;
+}
+
+/* The holder, whose standard input keeps it; 0 for nobody. */
+static GPid take(guint holder, int *ret_stdin)
+{
+    g_autoptr(GError) error = NULL;
+    GPid pid;
+
+    if (holders[holder].file == NULL) {
+        return 0;
+    }
+    g_spawn_async_with_pipes(NULL, (char **)holders[holder].argv, NULL,
+                             G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD |
+                                 G_SPAWN_STDOUT_TO_DEV_NULL,
+                             NULL, NULL, &pid, ret_stdin, NULL, NULL, &error);
+    g_assert_no_error(error);
+    for (guint i = 0; i < 1000 && !held(holders[holder].file); i++) {
+        g_usleep(10000);
+    }
+    g_assert_true(held(holders[holder].file));
+    g_usleep(30000);                /* all bytes, one after the other */
+    return pid;
+}
+
+static void release(GPid pid, int child_stdin)
+{
+    if (pid != 0) {
+        kill(pid, SIGKILL);
+        close(child_stdin);
+        waitpid(pid, NULL, 0);
+    }
+}
+
+/* The same files each time, whatever the last command did to them. */
+#define RESTORE "rm -f new.* a.qcow2 ov.qcow2 ovr.qcow2 d.qcow2 [wdr].raw && cp keep/* ."
+
+static void test_case(gconstpointer data)
+{
+    const Case *row = data;
+    char *out[2], *err[2];
+    int status[2];
+
+    if (!have_qemu) {
+        g_test_skip("no qemu-img and qemu-io here");
+        return;
+    }
+    for (guint i = 0; i < 2; i++) {
+        g_autofree char *line = g_strconcat(i == 0 ? "qemu-img " : "./bin/qemu-img ",
+                                            commands[row->command].words, NULL);
+        g_auto(GStrv) argv = NULL;
+        g_autoptr(GError) error = NULL;
+        int child_stdin = -1;
+        GPid pid;
+
+        shell(RESTORE);
+        pid = take(row->holder, &child_stdin);
+        g_assert_true(g_shell_parse_argv(line, NULL, &argv, &error));
+        g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out[i], &err[i],
+                     &status[i], &error);
+        g_assert_no_error(error);
+        release(pid, child_stdin);
+    }
+    g_assert_cmpstr(err[1], ==, err[0]);
+    g_assert_cmpstr(out[1], ==, out[0]);
+    g_assert_cmpint(status[1], ==, status[0]);
+    for (guint i = 0; i < 2; i++) {
+        g_free(out[i]);
+        g_free(err[i]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static Case cases[G_N_ELEMENTS(holders) * G_N_ELEMENTS(commands)];
+    g_autofree char *img = g_find_program_in_path("qemu-img");
+    g_autofree char *io = g_find_program_in_path("qemu-io");
+
+    g_test_init(&argc, &argv, NULL);
+    have_qemu = img != NULL && io != NULL;
+    if (have_qemu) {
+        shell("qemu-img create -q -f qcow2 a.qcow2 1M && qemu-img create -q -f raw r.raw 1M && "
+              "qemu-img create -q -f raw w.raw 1M && "
+              "qemu-img create -q -f qcow2 -b a.qcow2 -F qcow2 ov.qcow2 && "
+              "qemu-img create -q -f qcow2 -b w.raw -F raw ovr.qcow2 && "
+              "qemu-img create -q -f qcow2 -o data_file=d.raw d.qcow2 1M && "
+              "mkdir keep bin && cp *.raw *.qcow2 keep && ln -s \"$INSTAR_IMG\" bin/qemu-img");
+    }
+    for (guint h = 0; h < G_N_ELEMENTS(holders); h++) {
+        for (guint c = 0; c < G_N_ELEMENTS(commands); c++) {
+            Case *row = &cases[h * G_N_ELEMENTS(commands) + c];
+            g_autofree char *path = g_strconcat("/lock-live/", holders[h].name, "/",
+                                                commands[c].name, NULL);
+
+            *row = (Case){ h, c };
+            g_test_add_data_func(path, row, test_case);
+        }
+    }
+    return g_test_run();
+}
