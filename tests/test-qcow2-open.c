@@ -71,6 +71,8 @@ static const Row rows[] = {
       "Unsupported qcow2 feature(s): Unknown incompatible feature: 8000000000000000", 0 },
     { "compatible-unknown", { { 80, 8, NEGATIVE } }, NULL, 0 },
     { "autoclear-unknown", { { 88, 8, NEGATIVE } }, NULL, 0 },
+    { "raw-without-data-file", { { 88, 8, 2 } }, "data-file-raw requires a data file", 0 },
+    { "raw-without-data-file-info", { { 88, 8, 2 } }, NULL, ABI_OPEN_NO_IO },
     { "dirty", { { 72, 8, 1 } }, NULL, 0 },
     { "corrupt-read", { { 72, 8, 2 } }, NULL, 0 },
     { "corrupt-write", { { 72, 8, 2 } }, "qcow2: Image is corrupt; cannot be opened read/write",

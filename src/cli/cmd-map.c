@@ -82,6 +82,10 @@ static gboolean print_map(Image *img, guint64 start, guint64 length, GError **er
         printf("%-16s%-16s%-16s%s\n", "Offset", "Length", "Mapped to", "File");
     }
     if (!copy_map(img, start, length, print_entry, &printer, error)) {
+        if (opt.output == CLI_JSON && printer.any) {
+            /* another entry was known to follow when the last one was printed */
+            puts(",");
+        }
         g_prefix_error(error, "Could not read file metadata: ");
         return FALSE;
     }

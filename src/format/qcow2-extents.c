@@ -13,6 +13,7 @@ struct answer {
     uint32_t max, count;
     uint64_t at;                /* guest offset that is next */
     uint64_t end;
+    uint64_t piece;             /* guest offset where the piece of the L2 table began to be used */
 };
 
 /* What an L2 entry says. */
@@ -61,6 +62,19 @@ static int broken(struct answer *a, int code, uint64_t a0, uint64_t a1, uint64_t
     return qcow2_corrupt(a->im, code, a0, a1, a2);
 }
 
+/* qemu-img looks at the cluster behind a run to see how far the run goes; of an
+ * invalid one it then says nothing at all about the run. */
+static int broken_behind_run(struct answer *a, int code, uint64_t a0, uint64_t a1)
+{
+    if (a->count && a->at > a->piece && a->out[a->count - 1].kind != ABI_EXT_COOKED) {
+        struct abi_extent *last = &a->out[a->count - 1];
+        a->at = max_u64(last->guest_offset, a->piece);
+        last->length = a->at - last->guest_offset;
+        a->count -= !last->length;
+    }
+    return broken(a, code, a0, a1, 0);
+}
+
 /* Decode and judge the entry at index of the table at l2. *ret_ok false: stop. */
 static int decode(struct answer *a, const uint8_t *p, uint64_t l2, uint32_t index,
                   struct entry *ret, bool *ret_ok)
@@ -89,7 +103,7 @@ static int decode(struct answer *a, const uint8_t *p, uint64_t l2, uint32_t inde
         e.bitmap = be64_load(p + 8);
         uint32_t allocated = (uint32_t)e.bitmap;
         if ((allocated & (uint32_t)(e.bitmap >> 32)) || (allocated && !e.has_offset)) {
-            return broken(a, QCOW2_X_INVALID_ENTRY, l2, index, 0);
+            return broken_behind_run(a, QCOW2_X_INVALID_ENTRY, l2, index);
         }
     }
     if (zero || st->extended_l2) {
@@ -216,6 +230,7 @@ static int walk_l2(struct answer *a, uint64_t l2, bool *ret_stop)
     if (status) {
         return status;
     }
+    a->piece = a->at;
     for (; left && a->at < a->end; left--, index++, at += st->l2_entry_size) {
         struct entry e;
         bool ok;

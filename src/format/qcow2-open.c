@@ -243,6 +243,9 @@ static int examine(struct fmt_image *im, struct qcow2_reader *r)
     if (!status && h->crypt_method == QCOW2_CRYPT_LUKS && !st->has_crypto) {
         status = fmt_fail1(env, QCOW2_E_EXT_CRYPTO_MISSING, h->crypt_method);
     }
+    if (!status && st->data_file_raw && !st->has_data_file && !(im->flags & ABI_OPEN_NO_IO)) {
+        status = fmt_fail(env, QCOW2_E_RAW_WITHOUT_DATA_FILE);
+    }
     return status ? status : read_backing_name(im, r);
 }
 

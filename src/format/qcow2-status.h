@@ -74,6 +74,7 @@ enum qcow2_status {
     QCOW2_W_BITMAPS_V2 = -1054,
     QCOW2_E_BACKING_LENGTH = -1055,
     QCOW2_E_BACKING_READ = -1056,       /* {errno} */
+    QCOW2_E_RAW_WITHOUT_DATA_FILE = -1057,
 
     /* snapshot table */
     QCOW2_E_SNAPSHOT_READ = -1070,      /* {errno} */

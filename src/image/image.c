@@ -206,7 +206,13 @@ GBytes *image_info(Image *img, guint32 part, GError **error)
     call.out = out;
     call.out_size = ABI_TABLE_SIZE;
     if (!image_call_cell(img, &call, NULL, error)) {
+        g_clear_pointer(&call.emitted, g_byte_array_unref);
         return NULL;
+    }
+    if (call.emitted != NULL) {
+        /* a long list came in pieces */
+        g_byte_array_append(call.emitted, out, (guint)call.out_length);
+        return g_byte_array_free_to_bytes(call.emitted);
     }
     return g_bytes_new(out, call.out_length);
 }

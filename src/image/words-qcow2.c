@@ -107,6 +107,7 @@ static const WordsRow qcow2_rows[] = {
     { QCOW2_W_BITMAPS_STALE, 801, STALE STALE_HINT, 0 },
     { QCOW2_W_BITMAPS_V2, 0, STALE_V2 STALE_HINT WORDS_NO_NEWLINE, 0 },
     { QCOW2_W_BITMAPS_V2, 801, STALE_V2 STALE_HINT, 0 },
+    { QCOW2_E_RAW_WITHOUT_DATA_FILE, 0, "data-file-raw requires a data file", EINVAL },
     { QCOW2_E_BACKING_LENGTH, 0, "Backing file name too long", EINVAL },
     { QCOW2_E_BACKING_READ, 0, "Could not read backing file name: {errno}", EIO },
 
