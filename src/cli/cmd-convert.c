@@ -11,6 +11,7 @@
 #include "cli/object.h"
 #include "cli/progress.h"
 #include "cli/size.h"
+#include "copy/bitmaps.h"
 #include "copy/copy.h"
 #include "profile/profile.h"
 
@@ -240,7 +241,8 @@ static gboolean copy(GPtrArray *sources, const ConvertTarget *target, GError **e
         .program = opt.quiet ? NULL : g_get_prgname(),
         .progress = progress_update,
     };
-    gboolean ok = copy_convert(&job, error);
+    gboolean ok = copy_convert(&job, error) &&
+                  (!opt.bitmaps || copy_bitmaps(sources->pdata[0], target->img, error));
     g_autoptr(GError) late = NULL;
 
     /* Closed even after a failure: what is in place so far shall be readable. */
@@ -271,6 +273,7 @@ static gboolean convert(guint n_sources, char **names, GError **error)
         .compress = opt.compress,
         .sparse = opt.sparse != 0,
         .bitmaps = opt.bitmaps,
+        .skip_broken = opt.skip_broken,
     };
     guint64 total = 0;
 

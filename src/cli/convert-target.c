@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-#include "abi/props.h"
 #include "cli/cli.h"
 #include "cli/common.h"
 #include "cli/convert-target.h"
 #include "cli/create-options.h"
+#include "copy/bitmaps.h"
 
 /* The handle of an external data file, as image/ attaches it. */
 #define DATA_FILE_HANDLE 1
@@ -70,42 +70,7 @@ static gboolean check_compression(const ConvertTarget *t, const CreateOptions *o
     return TRUE;
 }
 
-/* Does an image hold persistent bitmaps? */
-static gboolean has_bitmaps(Image *img)
-{
-    g_autoptr(GBytes) info = image_info(img, ABI_INFO_SPECIFIC, NULL);
-    struct props_reader reader = { 0 };
-    struct props_item item;
-    gsize size;
-
-    if (info == NULL) {
-        return FALSE;
-    }
-    reader.base = g_bytes_get_data(info, &size);
-    reader.size = (guint32)size;
-    while (props_next(&reader, &item) > 0) {
-        if (item.type == ABI_PROP_LIST && item.key_length == strlen("bitmaps") &&
-            memcmp(item.key, "bitmaps", item.key_length) == 0) {
-            return props_next(&reader, &item) > 0 && item.type != ABI_PROP_END;
-        }
-    }
-    return FALSE;
-}
-
-/* options: of a target that is to be made; NULL for one that exists. */
-static gboolean can_have_bitmaps(const ConvertTarget *t, const CreateOptions *options)
-{
-    const char *compat = options != NULL && is_given(options, "compat")
-                             ? create_options_get(options, "compat")
-                             : NULL;
-
-    return t->format == NULL ||
-           (g_str_equal(t->format, "qcow2") && g_strcmp0(compat, "0.10") != 0 &&
-            g_strcmp0(compat, "v2") != 0);
-}
-
-static gboolean check_bitmaps(const ConvertTarget *t, GPtrArray *sources,
-                              const CreateOptions *options, GError **error)
+static gboolean check_bitmaps(const ConvertTarget *t, GPtrArray *sources, GError **error)
 {
     if (!t->bitmaps) {
         return TRUE;
@@ -116,11 +81,11 @@ static gboolean check_bitmaps(const ConvertTarget *t, GPtrArray *sources,
     if (image_format(sources->pdata[0]) != ABI_FORMAT_QCOW2) {
         return refuse(error, "Source lacks bitmap support%s", "");
     }
-    /* Where the target cannot have them either, that is said, once it is there. */
-    if (has_bitmaps(sources->pdata[0]) && can_have_bitmaps(t, options)) {
-        return refuse(error, "Copying bitmaps is not part of this build of %s", PACKAGE_NAME);
+    if ((image_facts(sources->pdata[0])->flags & ABI_FACT_V2) != 0) {
+        return refuse(error, "Source lacks bitmap support%s", "");
     }
-    return TRUE;
+    g_autoptr(GPtrArray) bitmaps = copy_bitmaps_list(sources->pdata[0], NULL, error);
+    return bitmaps != NULL && (t->skip_broken || copy_bitmaps_check(bitmaps, error));
 }
 
 static gboolean create(ConvertTarget *t, GPtrArray *sources, guint64 total, GError **error)
@@ -140,7 +105,7 @@ static gboolean create(ConvertTarget *t, GPtrArray *sources, guint64 total, GErr
     if (t->compress && g_str_equal(t->format, "raw")) {
         return refuse(error, "Compression not supported for this file format%s", "");
     }
-    if (!check_bitmaps(t, sources, options, error)) {
+    if (!check_bitmaps(t, sources, error)) {
         return FALSE;
     }
     t->is_zero = !is_on(options, "preallocation");
@@ -200,7 +165,7 @@ gboolean convert_target_open(ConvertTarget *t, GPtrArray *sources, guint64 total
             return refuse(error, "Having a backing file for the target makes no sense when "
                           "concatenating multiple input images%s", "");
         }
-        if (!check_bitmaps(t, sources, NULL, error)) {
+        if (!check_bitmaps(t, sources, error)) {
             return FALSE;
         }
     } else if (!create(t, sources, total, error)) {

@@ -15,7 +15,7 @@ typedef struct {
     gboolean image_opts;
     gboolean exists;            /* -n */
     gboolean claimed_zero;      /* --target-is-zero */
-    gboolean compress, sparse, bitmaps;
+    gboolean compress, sparse, bitmaps, skip_broken;
     /* what convert_target_open() finds */
     Image *img;
     gboolean has_backing;       /* as the user says: -B */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Everything to the disk, in the order that leaves at worst leaks. */
-#include "format/qcow2-write.h"
+#include "format/qcow2-bitmap.h"
 
 int qcow2_flush(struct fmt_image *im)
 {
@@ -26,15 +26,19 @@ int qcow2_flush(struct fmt_image *im)
     return status ? status : fmt_flush(im->env, 0);
 }
 
-/* qemu-img lets the last coded cluster end with its sector. */
-static int align_file(struct fmt_image *im)
+int qcow2_end_coded(struct fmt_image *im)
 {
     uint64_t size;
+
+    if (!qcow2_writer(im)->coded) {
+        return FMT_OK;
+    }
     int status = fmt_file_size(im->env, 0, &size);
 
     if (!status && !is_aligned(size, QCOW2_SECTOR)) {
         status = fmt_truncate(im->env, 0, align_up(size, QCOW2_SECTOR), ABI_PREALLOC_OFF);
     }
+    qcow2_writer(im)->coded = false;
     return status;
 }
 
@@ -47,14 +51,17 @@ int qcow2_close(struct fmt_image *im)
     if (!w || w->dead || st->dead) {
         return FMT_OK;
     }
-    if (w->n_promises) {
+    if (w->n_promises || w->bitmaps) {
         status = qcow2_promises_drop(im);
+        if (!status) {
+            status = qcow2_bitmaps_drop(im);
+        }
         if (!status) {
             status = qcow2_flush(im);
         }
     }
-    if (!status && w->coded) {
-        status = align_file(im);
+    if (!status) {
+        status = qcow2_end_coded(im);
     }
     if (!status && w->marked) {
         st->header.incompatible &= ~QCOW2_INCOMPAT_DIRTY;

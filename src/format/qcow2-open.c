@@ -179,7 +179,7 @@ static int read_backing_name(struct fmt_image *im, struct qcow2_reader *r)
 static int keep_header_rest(struct fmt_image *im, struct qcow2_reader *r)
 {
     struct qcow2_state *st = im->state;
-    uint32_t known = QCOW2_H_COMPRESSION + 1;
+    uint32_t known = QCOW2_HEADER_V3_USED;
     const uint8_t *p;
 
     if (st->header.header_length <= known) {

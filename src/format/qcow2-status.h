@@ -182,6 +182,11 @@ enum qcow2_status {
     QCOW2_E_RESIZE_DATA_ZEROS = -1538,
     QCOW2_E_RESIZE_HEADER = -1539,
     QCOW2_E_IN_CREATE = 50,
+
+    /* bitmaps that cannot be added */
+    QCOW2_E_BITMAP_TOO_MANY = -1600,
+    QCOW2_E_BITMAP_NO_ROOM = -1601,
+    QCOW2_E_BITMAP_TOO_LARGE = -1602,
 };
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The write job: see "writing" in abi.h. */
-#include "format/qcow2-write.h"
+#include "format/qcow2-bitmap.h"
 
 /* Promises that one question makes at most: a 2 MiB request in clusters of 512 bytes. */
 #define QUESTION_PROMISES 4096u
@@ -35,6 +35,7 @@ void qcow2_writer_free(struct fmt_image *im)
     if (!w) {
         return;
     }
+    qcow2_bitmap_work_free(im);
     env->free(env, w->zeros);
     env->free(env, w->inactive);
     env->free(env, w->promises);

@@ -9,7 +9,8 @@
  * discards, qcow2-pending.c remembers what was promised and publishes it,
  * qcow2-flush.c brings all of it to the disk, qcow2-header-write.c writes the
  * header, qcow2-create*.c make images, qcow2-truncate.c and qcow2-prealloc.c
- * change their size, qcow2-measure.c foretells it.
+ * change their size, qcow2-measure.c foretells it. qcow2-bitmap.h is about the
+ * files that read and make persistent bitmaps.
  *
  * Where clusters are placed is qemu-img's order, found by experiment: the search
  * for free clusters goes on where the last one ended, and falls back to a cluster
@@ -66,6 +67,7 @@ struct qcow2_writer {
     uint32_t n_promises, room_promises;
     uint32_t job, question;     /* what is being planned: promises of one can be undone */
     uint8_t *zeros;             /* QCOW2_ZERO_CHUNK bytes */
+    struct qcow2_bitmap_work *bitmaps;  /* being made (qcow2-bitmap.h); NULL: none */
 
     /* where tables lie that the header does not tell (qcow2-place.c) */
     uint64_t snapshots_length;
@@ -79,6 +81,8 @@ struct qcow2_writer {
 int qcow2_writer_make(struct fmt_image *im);
 /* The same for an opened image: may it be written? Its table places are read. */
 int qcow2_writer_start(struct fmt_image *im);
+/* No coded cluster follows: qemu-img lets the last one end with its sector. */
+int qcow2_end_coded(struct fmt_image *im);
 /* Lazy counts: the dirty bit goes to the disk before the first change. */
 int qcow2_mark_dirty(struct fmt_image *im);
 

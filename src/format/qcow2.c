@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "format/qcow2.h"
+#include "format/qcow2-bitmap.h"
 
 const struct fmt_driver qcow2_driver = {
     .name = "qcow2",
@@ -16,4 +16,5 @@ const struct fmt_driver qcow2_driver = {
     .create = qcow2_create,
     .truncate = qcow2_truncate,
     .select = qcow2_select,
+    .call = qcow2_call,
 };

@@ -73,6 +73,10 @@ static const WordsRow create_rows[] = {
     RESIZE(QCOW2_E_RESIZE_DATA_ZEROS, "Could not write zeros for preallocation: {errno}"),
     RESIZE(QCOW2_E_RESIZE_HEADER, "Failed to update the image size: {errno}"),
 
+    { QCOW2_E_BITMAP_TOO_MANY, 0, "Maximum number of persistent bitmaps is already reached", EFBIG },
+    { QCOW2_E_BITMAP_NO_ROOM, 0, "Not enough space in the bitmap directory", EFBIG },
+    { QCOW2_E_BITMAP_TOO_LARGE, 0, "Too many bits for the granularity of the bitmap", EFBIG },
+
     BROKEN(QCOW2_X_DATA_UNALIGNED, "Data cluster offset {0#} unaligned (guest offset: {1#})"),
     OVERLAP(QCOW2_X_OVERLAP_HEADER, "qcow2_header"),
     OVERLAP(QCOW2_X_OVERLAP_L1, "active L1 table"),

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* spec "Bitmap directory": bitmaps are added, and published by a new directory. */
+#include "format/qcow2-bitmap.h"
+
+static uint64_t entry_size(uint32_t name_length)
+{
+    return align_up(QCOW2_BITMAP_HEAD + name_length, 8);
+}
+
+/* Fails if the directory has that name. */
+static int check_name(struct fmt_image *im, const struct qcow2_text *name)
+{
+    const struct qcow2_bitmap_work *work = qcow2_writer(im)->bitmaps;
+    struct qcow2_bitmap_walk it;
+    struct qcow2_bitmap b;
+    bool more = qcow2_state(im)->bitmaps.n, taken = false;
+    int status = FMT_OK;
+
+    qcow2_bitmaps_begin(im, &it);
+    while (!status && more && !taken) {
+        status = qcow2_bitmaps_next(&it, &b, &more);
+        taken = !status && more && b.name.length == name->length &&
+                !__builtin_memcmp(b.name.data, name->data, name->length);
+    }
+    qcow2_bitmaps_end(&it);
+    for (const struct qcow2_new_bitmap *n = work->first; n && !taken; n = n->next) {
+        taken = n->name_length == name->length &&
+                !__builtin_memcmp(n->name, name->data, name->length);
+    }
+    return taken ? fmt_fail_text(im->env, QCOW2_E_BITMAP_EXISTS, name->data, name->length)
+                 : status;
+}
+
+static int may_add(struct fmt_image *im, const struct qcow2_bitmap_args *args)
+{
+    const struct qcow2_state *st = im->state;
+    const struct qcow2_bitmap_work *work = st->writer->bitmaps;
+    uint64_t granularity = args->granularity;
+
+    if (st->header.version < 3 || !st->active.size) {
+        return fmt_fail(im->env, FMT_E_UNSUPPORTED);
+    }
+    if (!args->name.length || args->name.length > QCOW2_MAX_BITMAP_NAME ||
+        granularity < 1ull << QCOW2_BITMAP_MIN_GRANULARITY ||
+        granularity > 1ull << QCOW2_BITMAP_MAX_GRANULARITY ||
+        (granularity & (granularity - 1))) {
+        return fmt_fail(im->env, FMT_E_BAD_JOB);
+    }
+    int status = check_name(im, &args->name);
+    if (status) {
+        return status;
+    }
+    uint64_t bits = (uint64_t)__builtin_ctzll(granularity);
+    if (align_up(qcow2_bitmap_bytes(st, (uint32_t)bits), st->cluster_size) >
+        QCOW2_MAX_BITMAP_TABLE_DATA) {
+        return fmt_fail(im->env, QCOW2_E_BITMAP_TOO_LARGE);
+    }
+    if (st->bitmaps.n + work->n >= QCOW2_MAX_BITMAPS) {
+        return fmt_fail(im->env, QCOW2_E_BITMAP_TOO_MANY);
+    }
+    if (st->bitmaps.directory_size + work->directory_size + entry_size(args->name.length) >
+        QCOW2_MAX_BITMAP_DIRECTORY) {
+        return fmt_fail(im->env, QCOW2_E_BITMAP_NO_ROOM);
+    }
+    return FMT_OK;
+}
+
+int qcow2_bitmap_add(struct fmt_image *im, const struct qcow2_bitmap_args *args,
+                     struct props_writer *out)
+{
+    struct qcow2_state *st = im->state;
+    int status = qcow2_writer_start(im);
+
+    if (!status && !st->writer->bitmaps) {
+        st->writer->bitmaps = im->env->alloc(im->env, sizeof *st->writer->bitmaps);
+        status = st->writer->bitmaps ? FMT_OK : fmt_fail(im->env, FMT_E_NO_MEMORY);
+    }
+    if (!status) {
+        status = may_add(im, args);
+    }
+    if (!status && !args->dry_run) {
+        status = qcow2_end_coded(im);
+    }
+    if (status || args->dry_run) {
+        return status;
+    }
+    struct qcow2_bitmap_work *work = st->writer->bitmaps;
+    struct qcow2_new_bitmap *b = im->env->alloc(im->env, sizeof *b + args->name.length);
+    if (!b) {
+        return fmt_fail(im->env, FMT_E_NO_MEMORY);
+    }
+    b->flags = args->enabled ? QCOW2_BITMAP_AUTO : 0;
+    b->granularity_bits = (uint8_t)__builtin_ctzll(args->granularity);
+    b->table_size = (uint32_t)div_up(qcow2_bitmap_bytes(st, b->granularity_bits),
+                                     st->cluster_size);
+    b->name_length = (uint16_t)args->name.length;
+    __builtin_memcpy(b->name, args->name.data, args->name.length);
+    b->next = work->first;
+    work->first = b;
+    work->n++;
+    work->directory_size += entry_size(b->name_length);
+    return FMT_OK;
+}
+
+/* Each new bitmap has its table. */
+static int finish_all(struct fmt_image *im)
+{
+    struct qcow2_bitmap_work *work = qcow2_writer(im)->bitmaps;
+    int status = qcow2_bitmap_finish(im);
+
+    for (struct qcow2_new_bitmap *b = work->first; b && !status; b = b->next) {
+        if (!b->table_offset) {
+            const struct qcow2_bitmap_args empty = { .name = { b->name, b->name_length } };
+            status = qcow2_bitmap_set(im, &empty, 0);
+        }
+        if (!status) {
+            status = qcow2_bitmap_finish(im);
+        }
+    }
+    return status;
+}
+
+/* The entries of the old directory, then those of the new bitmaps. */
+static int fill_directory(struct fmt_image *im, uint8_t *bytes)
+{
+    const struct qcow2_state *st = im->state;
+    uint64_t old = st->bitmaps.directory_size;
+    int status = old ? fmt_read(im->env, 0, st->bitmaps.directory_offset, bytes, old, 0) : FMT_OK;
+
+    bytes += old;
+    for (const struct qcow2_new_bitmap *b = st->writer->bitmaps->first; b; b = b->next) {
+        be64_store(bytes, b->table_offset);
+        be32_store(bytes + 8, b->table_size);
+        be32_store(bytes + 12, b->flags);
+        bytes[16] = QCOW2_BITMAP_DIRTY_TRACKING;
+        bytes[17] = b->granularity_bits;
+        be16_store(bytes + 18, b->name_length);
+        __builtin_memcpy(bytes + QCOW2_BITMAP_HEAD, b->name, b->name_length);
+        bytes += entry_size(b->name_length);
+    }
+    return status;
+}
+
+static int write_directory(struct fmt_image *im, struct qcow2_bitmaps *d)
+{
+    struct qcow2_state *st = im->state;
+    const struct qcow2_bitmap_work *work = st->writer->bitmaps;
+    int status = FMT_OK;
+
+    d->n = st->bitmaps.n + work->n;
+    d->directory_size = st->bitmaps.directory_size + work->directory_size;
+    uint8_t *bytes = im->env->alloc(im->env, d->directory_size);
+    if (!bytes) {
+        return fmt_fail(im->env, FMT_E_NO_MEMORY);
+    }
+    status = fill_directory(im, bytes);
+    if (!status) {
+        status = qcow2_alloc(im, div_up(d->directory_size, st->cluster_size),
+                             QCOW2_PLACE_NEW_DATA, &d->directory_offset);
+    }
+    /* limit: a directory is smaller than ABI_MAX_IO_LENGTH */
+    if (!status) {
+        status = fmt_write(im->env, 0, d->directory_offset, bytes, d->directory_size);
+    }
+    im->env->free(im->env, bytes);
+    return status;
+}
+
+static int free_directory(struct fmt_image *im, const struct qcow2_bitmaps *d)
+{
+    const struct qcow2_state *st = im->state;
+
+    return d->directory_offset
+               ? qcow2_lower(im, d->directory_offset >> st->header.cluster_bits,
+                             div_up(d->directory_size, st->cluster_size), false)
+               : FMT_OK;
+}
+
+/* Everything the new directory needs is on the disk before the header names it. */
+static int publish(struct fmt_image *im, const struct qcow2_bitmaps *d)
+{
+    struct qcow2_state *st = im->state;
+    struct qcow2_bitmaps old = st->bitmaps;
+    uint64_t autoclear = st->header.autoclear;
+    int status = qcow2_flush(im);
+
+    if (status) {
+        return status;
+    }
+    st->bitmaps = *d;
+    st->header.autoclear |= QCOW2_AUTOCLEAR_BITMAPS;
+    status = qcow2_header_write(im);
+    if (status) {
+        st->bitmaps = old;
+        st->header.autoclear = autoclear;
+        return status;
+    }
+    status = fmt_flush(im->env, 0);
+    if (!status && old.n) {
+        status = free_directory(im, &old);
+    }
+    return status ? status : qcow2_flush(im);
+}
+
+int qcow2_bitmap_store(struct fmt_image *im, const struct qcow2_bitmap_args *args,
+                       struct props_writer *out)
+{
+    struct qcow2_writer *w = qcow2_writer(im);
+    struct qcow2_bitmaps d = { 0 };
+
+    if (!w || !w->bitmaps || !w->bitmaps->n) {
+        return FMT_OK;
+    }
+    int status = finish_all(im);
+    if (!status) {
+        status = write_directory(im, &d);
+    }
+    if (!status) {
+        status = publish(im, &d);
+    }
+    if (status && qcow2_state(im)->bitmaps.directory_offset != d.directory_offset) {
+        /* what failed stands in the result; undoing must not write over it */
+        struct abi_result first = *im->env->result;
+        free_directory(im, &d);
+        qcow2_bitmaps_drop(im);
+        *im->env->result = first;
+    }
+    qcow2_bitmap_work_free(im);
+    return status;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* spec "Bitmap table", "Bitmap data": the content of a new bitmap goes to the disk. */
+#include "format/qcow2-bitmap.h"
+
+/* The cluster at hand is complete: zeros need no place. */
+static int put_cluster(struct fmt_image *im)
+{
+    struct qcow2_state *st = im->state;
+    struct qcow2_bitmap_work *b = st->writer->bitmaps;
+    uint64_t bits = div_up(st->active.size, 1ull << b->current->granularity_bits);
+    uint64_t first = (b->index << st->header.cluster_bits) * 8, place;
+
+    if (!b->marked) {
+        return FMT_OK;
+    }
+    /* bits behind the end of the disk mean nothing */
+    if (bits - first < st->cluster_size * 8 && bits % 8) {
+        b->cluster[(bits - first) / 8] &= (uint8_t)((1u << bits % 8) - 1);
+    }
+    int status = qcow2_alloc(im, 1, QCOW2_PLACE_NEW_DATA, &place);
+    if (!status) {
+        be64_store(&b->table[b->index], place);
+        status = fmt_write(im->env, 0, place, b->cluster, st->cluster_size);
+    }
+    __builtin_memset(b->cluster, 0, st->cluster_size);
+    b->marked = false;
+    return status;
+}
+
+static void end_content(struct fmt_image *im)
+{
+    struct qcow2_bitmap_work *b = qcow2_writer(im)->bitmaps;
+
+    im->env->free(im->env, b->table);
+    im->env->free(im->env, b->cluster);
+    b->table = 0;
+    b->cluster = 0;
+}
+
+static int begin_content(struct fmt_image *im, struct qcow2_new_bitmap *current)
+{
+    struct qcow2_state *st = im->state;
+    struct qcow2_bitmap_work *b = st->writer->bitmaps;
+
+    b->current = current;
+    b->index = b->end = 0;
+    b->marked = false;
+    b->table = im->env->alloc(im->env, max_u64(current->table_size, 1) * 8ull);
+    b->cluster = im->env->alloc(im->env, st->cluster_size);
+    if (!b->table || !b->cluster) {
+        end_content(im);
+        return fmt_fail(im->env, FMT_E_NO_MEMORY);
+    }
+    return FMT_OK;
+}
+
+/* Clusters of the bitmap being written are free again. */
+static int give_back(struct fmt_image *im)
+{
+    struct qcow2_state *st = im->state;
+    struct qcow2_bitmap_work *b = st->writer->bitmaps;
+    uint32_t bits = st->header.cluster_bits;
+    int status = FMT_OK;
+
+    for (uint32_t i = 0; b->table && !status && i < b->current->table_size; i++) {
+        uint64_t place = be64_load(&b->table[i]);
+        status = place ? qcow2_lower(im, place >> bits, 1, false) : FMT_OK;
+    }
+    end_content(im);
+    return status;
+}
+
+int qcow2_bitmap_finish(struct fmt_image *im)
+{
+    struct qcow2_state *st = im->state;
+    struct qcow2_bitmap_work *b = st->writer->bitmaps;
+    uint64_t place = 0;
+
+    if (!b->table) {
+        return FMT_OK;
+    }
+    uint64_t bytes = b->current->table_size * 8ull;
+    uint64_t n = div_up(bytes, st->cluster_size);
+    int status = put_cluster(im);
+    if (!status) {
+        status = qcow2_alloc(im, n, QCOW2_PLACE_NEW_DATA, &place);
+    }
+    if (status) {
+        return status;
+    }
+    /* a table of 512 MiB in clusters of 512 bytes has 8 MiB: within ABI_MAX_IO_LENGTH */
+    status = fmt_write(im->env, 0, place, b->table, bytes);
+    if (status) {
+        struct abi_result first = *im->env->result;
+        qcow2_lower(im, place >> st->header.cluster_bits, n, false);
+        *im->env->result = first;
+        return status;
+    }
+    b->current->table_offset = place;
+    end_content(im);
+    return FMT_OK;
+}
+
+/* Put bits at byte at, which lies behind what was put before. */
+static int put_bits(struct fmt_image *im, uint64_t at, const uint8_t *bits, uint64_t length)
+{
+    struct qcow2_state *st = im->state;
+    struct qcow2_bitmap_work *b = st->writer->bitmaps;
+    int status = FMT_OK;
+
+    while (!status && length) {
+        uint64_t within = at & (st->cluster_size - 1);
+        uint64_t some = min_u64(length, st->cluster_size - within);
+
+        if (at >> st->header.cluster_bits != b->index) {
+            status = put_cluster(im);
+            b->index = at >> st->header.cluster_bits;
+        }
+        for (uint64_t i = 0; !status && i < some; i++) {
+            b->cluster[within + i] = bits[i];
+            b->marked |= bits[i] != 0;
+        }
+        at += some;
+        bits += some;
+        length -= some;
+        b->end = at;
+    }
+    return status;
+}
+
+/* The one of that name, looked for from the last one on: they come in order. */
+static struct qcow2_new_bitmap *find(const struct qcow2_bitmap_work *b,
+                                     const struct qcow2_text *name)
+{
+    struct qcow2_new_bitmap *start = b->current ? b->current : b->first, *at = start;
+
+    while (at && (at->name_length != name->length ||
+                  __builtin_memcmp(at->name, name->data, name->length))) {
+        at = at->next ? at->next : b->first;
+        if (at == start) {
+            return 0;
+        }
+    }
+    return at;
+}
+
+int qcow2_bitmap_set(struct fmt_image *im, const struct qcow2_bitmap_args *args,
+                     struct props_writer *out)
+{
+    struct qcow2_state *st = im->state;
+    struct qcow2_bitmap_work *b = st->writer ? st->writer->bitmaps : 0;
+    struct qcow2_new_bitmap *bitmap = b ? find(b, &args->name) : 0;
+    int status = FMT_OK;
+
+    if (!bitmap || bitmap->table_offset ||
+        !range_fits(args->at, args->bits.length,
+                    qcow2_bitmap_bytes(st, bitmap->granularity_bits)) ||
+        (b->table && b->current == bitmap && args->bits.length && args->at < b->end)) {
+        return fmt_fail(im->env, FMT_E_BAD_JOB);
+    }
+    if (!b->table || b->current != bitmap) {
+        status = qcow2_bitmap_finish(im);
+        if (!status) {
+            status = begin_content(im, bitmap);
+        }
+    }
+    return status ? status : put_bits(im, args->at, args->bits.data, args->bits.length);
+}
+
+/* The clusters of one whose table is on the disk already. */
+static int give_back_stored(struct fmt_image *im, const struct qcow2_new_bitmap *b)
+{
+    struct qcow2_state *st = im->state;
+    uint32_t bits = st->header.cluster_bits;
+    struct qcow2_reader r;
+    const uint8_t *p;
+    int status = FMT_OK;
+
+    qcow2_reader_init(&r, im, 0);
+    for (uint32_t i = 0; !status && i < b->table_size; i++) {
+        status = qcow2_reader_get(&r, b->table_offset + i * 8ull, 8, &p);
+        uint64_t place = status ? 0 : be64_load(p);
+        if (place) {
+            status = qcow2_lower(im, place >> bits, 1, false);
+        }
+    }
+    qcow2_reader_free(&r);
+    if (!status) {
+        status = qcow2_lower(im, b->table_offset >> bits,
+                             div_up(b->table_size * 8ull, st->cluster_size), false);
+    }
+    return status;
+}
+
+int qcow2_bitmaps_drop(struct fmt_image *im)
+{
+    struct qcow2_writer *w = qcow2_writer(im);
+    int status = FMT_OK;
+
+    if (!w->bitmaps) {
+        return FMT_OK;
+    }
+    if (w->bitmaps->table) {
+        status = give_back(im);
+    }
+    for (struct qcow2_new_bitmap *b = w->bitmaps->first; b && !status; b = b->next) {
+        status = b->table_offset ? give_back_stored(im, b) : FMT_OK;
+    }
+    qcow2_bitmap_work_free(im);
+    return status;
+}
+
+void qcow2_bitmap_work_free(struct fmt_image *im)
+{
+    struct qcow2_writer *w = qcow2_writer(im);
+
+    if (!w->bitmaps) {
+        return;
+    }
+    end_content(im);
+    while (w->bitmaps->first) {
+        struct qcow2_new_bitmap *b = w->bitmaps->first;
+        w->bitmaps->first = b->next;
+        im->env->free(im->env, b);
+    }
+    im->env->free(im->env, w->bitmaps);
+    w->bitmaps = 0;
+}
