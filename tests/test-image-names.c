@@ -10,11 +10,12 @@
 /* A json: name from tokens as they stand. */
 #define J(...) "json:" #__VA_ARGS__
 
-typedef enum { INFO, OPTS, MAP, AS_RAW, AS_QCOW2, AS_FILE, AS_BOGUS } Use;
+typedef enum { INFO, OPTS, OPTS_U, MAP, AS_RAW, AS_QCOW2, AS_FILE, AS_BOGUS } Use;
 
 static const char *const use_words[][3] = {
     [INFO] = { "info" },
     [OPTS] = { "info", "--image-opts" },
+    [OPTS_U] = { "info", "-U", "--image-opts" },
     [MAP] = { "map", "--output=json" },
     [AS_RAW] = { "info", "-f", "raw" },
     [AS_QCOW2] = { "info", "-f", "qcow2" },
@@ -280,6 +281,10 @@ static const NameRow rows[] = {
     { "opts/bool-words", OPTS, "driver=raw,file.filename=r.raw,cache.direct=yes" },
     { "opts/bool-bad", OPTS, "driver=raw,file.filename=r.raw,cache.direct=ON" },
     { "opts/colon-is-plain", OPTS, "file.filename=a:b" },
+    { "opts/share", OPTS_U, "driver=raw,file.filename=r.raw" },
+    { "opts/share-on", OPTS_U, "driver=raw,file.filename=r.raw,force-share=on" },
+    { "opts/share-off", OPTS_U, "driver=raw,file.filename=r.raw,force-share=off" },
+    { "opts/share-yes", OPTS_U, "driver=raw,file.filename=r.raw,force-share=yes" },
     { "opts/backing-empty", OPTS, "driver=qcow2,file.filename=ov.qcow2,backing=" },
     { "opts/backing-word", OPTS, "driver=qcow2,file.filename=ov.qcow2,backing=null" },
     { "opts/name-in-json", OPTS, "driver=raw,offset=0,file.filename=\303\274\"x\\y" },

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -165,6 +166,10 @@ static void remove_store(const char *path)
 {
     if (g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
         unlink(path);
+    } else if (!io_is_device(path)) {
+        /* one name for image and data file: it is gone already */
+        fprintf(stderr, "%s: %s is not a regular file: %s\n", g_get_prgname(), path,
+                g_strerror(ENOENT));
     }
 }
 
@@ -174,19 +179,29 @@ static void remove_store(const char *path)
 static gboolean attach_store(Image *img, const char *path, IoFlags flags, guint64 bound,
                              guint64 *ret_handle, GError **error)
 {
-    const IoLock lock = {
-        IO_PERM_CONSISTENT_READ | IO_PERM_WRITE | IO_PERM_RESIZE,
-        IO_PERM_ALL & ~(img->n_handles == 0 ? IO_PERM_WRITE | IO_PERM_RESIZE : IO_PERM_RESIZE),
-    };
     g_autoptr(IoFile) file = io_open(path, flags | IO_WRITE, error);
     int handle;
 
-    if (file == NULL || !io_lock(file, lock, error)) {
+    if (file == NULL) {
         return FALSE;
     }
     handle = image_add_handle(img, file, CELL_READ | CELL_WRITE | CELL_GROW, bound, error);
     *ret_handle = (guint64)handle;
     return handle >= 0;
+}
+
+/* The image first, then the data file, which looks at others before it takes its own. */
+static gboolean lock_stores(Image *img, GError **error)
+{
+    const guint used = IO_PERM_CONSISTENT_READ | IO_PERM_WRITE | IO_PERM_RESIZE;
+    const guint steady = IO_PERM_ALL & ~(IO_PERM_WRITE | IO_PERM_RESIZE);
+    const guint sized = IO_PERM_ALL & ~IO_PERM_RESIZE;
+
+    if (!io_lock(img->handles[0], (IoLock){ used, steady }, error)) {
+        return FALSE;
+    }
+    return img->n_handles == 1 || (io_lock(img->handles[1], (IoLock){ 0, sized }, error) &&
+                                   io_lock(img->handles[1], (IoLock){ used, sized }, error));
 }
 
 static gboolean write_format(Image *img, guint64 size, GBytes *options, guint64 data_handle,
@@ -256,7 +271,7 @@ static gboolean create_format(const char *path, IoFlags flags, guint32 format, g
          (options->data_file == NULL ||
           create_data_file(img, options, flags & ~(IO_ONLY_FILE | IO_ONLY_DEVICE), bound,
                            &data_path, &handle, error)) &&
-         write_format(img, size, bytes, handle, error);
+         lock_stores(img, error) && write_format(img, size, bytes, handle, error);
     if (!ok) {
         remove_store(path);
         if (data_path != NULL) {

@@ -16,6 +16,7 @@ struct ImageSpec {
     char *format;               /* NULL: probe */
     ImageOptions *options;
     char **warnings;            /* to be printed when it is opened */
+    gboolean is_opts;           /* of --image-opts */
 };
 
 /* ---- names (name.c) ------------------------------------------------------------- */

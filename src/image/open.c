@@ -334,6 +334,11 @@ Image *image_open(ImageSpec *spec, ImageFlags flags, IoFlags cache, GError **err
     g_autoptr(ImageOptions) options = options_copy(spec->options);
     g_autoptr(Image) img = image_new(flags, cache);
 
+    if (spec->is_opts && (flags & IMAGE_FORCE_SHARE) && options_get(options, "force-share") &&
+        g_strcmp0(options_get_string(options, "force-share"), "on") != 0) {
+        fail(error, IMAGE_ERROR_NAME, "--force-share/-U conflicts with image options");
+        return NULL;
+    }
     for (guint i = 0; spec->warnings != NULL && spec->warnings[i] != NULL; i++) {
         image_warn("%s", spec->warnings[i]);
     }

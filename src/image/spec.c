@@ -69,6 +69,7 @@ ImageSpec *image_spec_from_opts(const char *opts, GError **error)
     }
     spec = spec_new(opts, NULL, options);
     spec->warnings = g_steal_pointer(&warnings);
+    spec->is_opts = TRUE;
     return spec;
 }
 
