@@ -105,8 +105,11 @@ static gboolean side_ready(Comparer *c, Side *side)
  * image's last. */
 static gboolean same_status(const CopyRun *a, const CopyRun *b)
 {
-    return a->data == b->data && a->zero == b->zero && a->present == b->present &&
-           a->compressed == b->compressed && a->has_offset == b->has_offset && a->last == b->last;
+    /* Zeros behind the end of a backing file count as that file's. */
+    return a->data == b->data && a->zero == b->zero &&
+           (a->present || a->behind) == (b->present || b->behind) &&
+           a->compressed == b->compressed &&
+           (a->has_offset && !a->behind) == (b->has_offset && !b->behind) && a->last == b->last;
 }
 
 /* Add the next chunk to the task. FALSE: the task is full, or there is nothing more to compare. */

@@ -10,6 +10,7 @@
 
 typedef struct {
     struct abi_extent ask[MOST_QUESTIONS];
+    struct abi_extent meant[MOST_QUESTIONS];    /* the segment; the question may be wider */
     CopyTask *owner[MOST_QUESTIONS];    /* NULL for LINK and ABORT */
     guint n;
     struct abi_extent answer[ABI_MAX_EXTENTS];
@@ -37,6 +38,7 @@ static void take_out(Talk *talk, guint n)
 {
     talk->n -= n;
     memmove(talk->ask, talk->ask + n, talk->n * sizeof talk->ask[0]);
+    memmove(talk->meant, talk->meant + n, talk->n * sizeof talk->meant[0]);
     memmove(talk->owner, talk->owner + n, talk->n * sizeof talk->owner[0]);
 }
 
@@ -52,15 +54,15 @@ static CopyTask *owner_of(const CopyEngine *e, const Talk *talk, const struct ab
 {
     guint64 cluster = MAX(e->plan.cluster, 1);
 
-    while (*at < taken && (!talk->owner[*at] || end_of(&talk->ask[*at]) <= step->guest_offset)) {
+    while (*at < taken && (!talk->owner[*at] || end_of(&talk->meant[*at]) <= step->guest_offset)) {
         ++*at;
     }
-    if (*at < taken && talk->ask[*at].guest_offset <= step->guest_offset) {
+    if (*at < taken && talk->meant[*at].guest_offset <= step->guest_offset) {
         return talk->owner[*at];
     }
     if (*at && talk->owner[*at - 1] &&
         (*at == taken ||
-         (end_of(&talk->ask[*at - 1]) - 1) / cluster == step->guest_offset / cluster)) {
+         (end_of(&talk->meant[*at - 1]) - 1) / cluster == step->guest_offset / cluster)) {
         return talk->owner[*at - 1];
     }
     return *at < taken ? talk->owner[*at] : NULL;
@@ -77,8 +79,8 @@ static gboolean hand_out(const CopyEngine *e, const Talk *talk, struct abi_exten
             return FALSE;
         }
         if (step.kind == ABI_EXT_DATA && *at < taken &&
-            talk->ask[*at].guest_offset <= step.guest_offset) {
-            part.length = MIN(step.length, end_of(&talk->ask[*at]) - step.guest_offset);
+            talk->meant[*at].guest_offset <= step.guest_offset) {
+            part.length = MIN(step.length, end_of(&talk->meant[*at]) - step.guest_offset);
         }
         g_array_append_val(owner->steps, part);
         step.guest_offset += part.length;
@@ -110,6 +112,7 @@ static gboolean ask(CopyEngine *e, Talk *talk, gboolean *ret_stalled, GError **e
     for (guint i = 0; i < taken; i++) {
         if (talk->owner[i]) {
             talk->owner[i]->asked++;
+            e->answered_end = end_of(&talk->meant[i]);
         }
     }
     take_out(talk, taken);
@@ -121,7 +124,7 @@ static gboolean ask(CopyEngine *e, Talk *talk, gboolean *ret_stalled, GError **e
 static void fail_front(CopyEngine *e, const Talk *talk, guint64 first, const GError *why)
 {
     CopyTask *task = talk->owner[0] ? talk->owner[0] : copy_engine_task(e, first);
-    guint64 start = talk->ask[0].guest_offset;
+    guint64 start = talk->owner[0] ? talk->meant[0].guest_offset : talk->ask[0].guest_offset;
     GError *error = NULL;
 
     task->refused = TRUE;
@@ -157,7 +160,7 @@ static gboolean ask_all(CopyEngine *e, Talk *talk, guint64 first, gboolean *ret_
 static gboolean belongs_to_last(const CopyEngine *e, const Talk *talk, const struct abi_extent *x)
 {
     return talk->n && talk->owner[talk->n - 1] && e->plan.cluster &&
-           (end_of(&talk->ask[talk->n - 1]) - 1) / e->plan.cluster ==
+           (end_of(&talk->meant[talk->n - 1]) - 1) / e->plan.cluster ==
                x->guest_offset / e->plan.cluster;
 }
 
@@ -167,6 +170,7 @@ gboolean copy_engine_plan(CopyEngine *e, guint64 first, guint64 end)
     gboolean stalled = FALSE;
 
     talk->n = 0;
+    e->asked_end = e->answered_end;
     g_mutex_lock(&e->lock);
     /* Of the first task, too, what was answered so far is in place. */
     add_links(e, talk, copy_engine_task(e, first)->asked ? first + 1 : e->written);
@@ -182,7 +186,10 @@ gboolean copy_engine_plan(CopyEngine *e, guint64 first, guint64 end)
                 }
             }
             talk->owner[talk->n] = task;
-            talk->ask[talk->n++] = *x;
+            talk->meant[talk->n] = *x;
+            talk->ask[talk->n] = *x;
+            copy_engine_widen(e, &talk->ask[talk->n++]);
+            e->asked_end = end_of(x);
         }
     }
     ask_all(e, talk, first, &stalled);

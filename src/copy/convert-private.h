@@ -23,6 +23,9 @@ typedef struct {
     guint batch;                /* tasks per question */
     guint n_tasks;
     CopyTask *tasks;            /* number n is tasks[n % n_tasks] */
+    CopyWalk *target_walk;      /* of the planning thread */
+    guint64 asked_end;          /* of the last question, likewise */
+    guint64 answered_end;       /* of the last one that was answered */
 
     GMutex lock;                /* of all below, and of the states of tasks */
     GCond changed;
@@ -58,6 +61,8 @@ void copy_engine_fail(CopyEngine *e, guint64 sequence, GError *error);
  * asked are set; a failure is noted. TRUE: the target stalled, the rest must be asked again when
  * all that was answered is in place. The lock is not held, but e->planning is set. */
 gboolean copy_engine_plan(CopyEngine *e, guint64 first, guint64 end);
+/* Make a question for zeros wider where the rest of a cluster reads as zeros. */
+void copy_engine_widen(CopyEngine *e, struct abi_extent *x);
 /* Ask about one task of a target without clusters. */
 gboolean copy_engine_plan_one(CopyEngine *e, CopyTask *task, GError **error);
 /* Remember what became of a task. The lock is held. */

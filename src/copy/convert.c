@@ -390,6 +390,7 @@ gboolean copy_convert(const CopyConvert *job, GError **error)
     g_array_unref(e.links);
     g_array_unref(e.pending_parts);
     copy_cutter_free(e.cutter);
+    g_clear_pointer(&e.target_walk, copy_walk_free);
     copy_buffer_free(e.plan.zeros, COPY_BUFFER_SIZE);
     if (e.error) {
         g_propagate_error(error, e.error);

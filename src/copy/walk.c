@@ -92,10 +92,12 @@ guint64 copy_walk_tell(const CopyWalk *walk)
 
 void copy_walk_seek(CopyWalk *walk, guint64 offset)
 {
-    if (offset < walk->at) {
-        for (guint i = 0; i < walk->n_layers; i++) {
-            walk->layers[i].count = walk->layers[i].at = 0;
-            walk->layers[i].covered = 0;
+    for (guint i = 0; i < walk->n_layers && offset < walk->at; i++) {
+        Layer *layer = &walk->layers[i];
+        layer->at = 0;
+        if (layer->count && layer->extents[0].guest_offset > offset) {
+            layer->count = 0;
+            layer->covered = 0;
         }
     }
     walk->at = MIN(offset, walk->end);
@@ -226,6 +228,7 @@ gboolean copy_walk_next(CopyWalk *walk, CopyRun *ret_run, gboolean *ret_more, GE
         if (layer->size <= walk->at) {
             /* Behind the end of a backing file: the layer above has nothing, and nobody else. */
             run_from_extent(&run, &walk->layers[i - 1], i - 1, FALSE);
+            run.behind = TRUE;
             break;
         }
         left = MIN(left, layer->size - walk->at);
