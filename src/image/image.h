@@ -134,6 +134,7 @@ gboolean image_write(Image *img, guint64 offset, const void *buf, gsize length, 
 gboolean image_write_zeroes(Image *img, guint64 offset, guint64 length, gboolean may_unmap,
                             GError **error);
 gboolean image_flush(Image *img, GError **error);
+/* exact: a device that is not just so big is an error, not only one that is too small. */
 gboolean image_truncate(Image *img, guint64 size, guint32 prealloc, gboolean exact, GError **error);
 
 /* Code n pieces on worker's codec cpu. DECODE and ENCODE as abi_codec, with host buffers. */
@@ -150,7 +151,9 @@ gboolean image_code(Image *img, guint worker, ImageCode *work, guint n, GError *
 /* ---- creating, checking, measuring ----------------------------------------------------- */
 
 /* options: a props stream of typed creation options (render/ and cli/ make it from -o).
- * Creates or truncates the file(s), writes the format, closes them. */
+ * Creates or truncates the file(s), writes the format, closes them. size is rounded up to 512 for
+ * raw. The message has no name in front ("Could not create 'x': ..."). After a failure nothing is
+ * left of a format, and of raw what qemu-img leaves. */
 gboolean image_create(const char *filename, const char *format, guint64 size, GBytes *options,
                       IoFlags cache, GError **error);
 /* fix: ABI_FIX_*. *ret_messages is what was found on the way, also after a failure (then it may stay
