@@ -30,7 +30,8 @@ void help_of_program(void)
     }
     puts("\nCommands:");
     for (const CliCommand *c = cli_commands; c->name != NULL; c++) {
-        printf("  %s - %s\n", c->name, c->summary);
+        printf("  %s - %s%s\n", c->name, c->summary,
+               c->options == NULL ? " (not part of this build)" : "");
     }
     puts("\n"
          "'qemu-img COMMAND --help' or the manual page tells the options of a command.\n"
@@ -57,7 +58,8 @@ gboolean help_of_command(const CliOption *option, const char *value, GError **er
     const CliCommand *command = option->target;
 
     if (profile_has(FACT_HELP_PER_COMMAND)) {
-        printf("%s.  Usage:\n  qemu-img %s %s\n\nOptions:\n", command->summary, command->name,
+        printf("%s%s.  Usage:\n  qemu-img %s %s\n\nOptions:\n", command->summary,
+               command->options == NULL ? " (not part of this build)" : "", command->name,
                command->synopsis);
         for (const CliOption *o = command->options; o != NULL && o->arg != CLI_END; o++) {
             help_of_option(o);
