@@ -92,11 +92,14 @@ static void decide_offload(CopyPlan *plan, CopyPiece *piece, const GArray *parts
     if (piece->kind != COPY_PIECE_DATA) {
         return;
     }
+    gboolean first = piece->start == 0;
     piece->offload = is_plain(piece, parts) &&
                      (plan->offload_tried || store_copies(plan, piece, parts));
     plan->offload_tried = TRUE;
     if (!piece->offload && !plan->offload_left) {
-        plan->offload_left = plan->job->workers ? plan->job->workers : DEFAULT_IN_WORK;
+        guint in_work = plan->job->workers ? plan->job->workers : DEFAULT_IN_WORK;
+        plan->offload_left = first ? 0 : in_work - 1;
+        g_atomic_int_set(&plan->offload, plan->offload_left > 0);
     }
 }
 
