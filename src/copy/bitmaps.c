@@ -271,7 +271,7 @@ gboolean copy_bitmaps(Image *source, Image *target, GError **error)
     guint64 size = 0;
     g_autoptr(GPtrArray) bitmaps = copy_bitmaps_list(source, &size, error);
     g_autoptr(GError) late = NULL;
-    g_auto(Question) store = { 0 };
+    g_auto(Question) last = { 0 };
     guint added = 0;
     gboolean ok;
 
@@ -285,11 +285,14 @@ gboolean copy_bitmaps(Image *source, Image *target, GError **error)
         if (!b->inconsistent && !copy_one(source, target, b, ok ? error : &late)) {
             g_autofree char *name = name_of(b);
             g_prefix_error(ok ? error : &late, "Failed to populate bitmap %s: ", name);
+            /* half a bitmap is worth nothing */
+            question_begin(&last, "drop", 0);
+            tell(target, &last, NULL);
             return FALSE;
         }
     }
-    question_begin(&store, "store", 0);
-    if (!tell(target, &store, ok ? error : &late)) {
+    question_begin(&last, "store", 0);
+    if (!tell(target, &last, ok ? error : &late)) {
         return FALSE;
     }
     return ok;

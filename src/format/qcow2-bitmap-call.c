@@ -62,6 +62,7 @@ int qcow2_call(struct fmt_image *im, uint32_t call, struct props_reader in,
         { "add", qcow2_bitmap_add },
         { "set", qcow2_bitmap_set },
         { "store", qcow2_bitmap_store },
+        { "drop", qcow2_bitmap_drop },
     };
     struct qcow2_bitmap_args args = { 0 };
     struct qcow2_text action = { 0 };

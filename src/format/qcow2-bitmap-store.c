@@ -2,33 +2,13 @@
 /* spec "Bitmap directory": bitmaps are added, and published by a new directory. */
 #include "format/qcow2-bitmap.h"
 
-static uint64_t entry_size(uint32_t name_length)
+static bool has_name(const struct qcow2_new_bitmap *b, const struct qcow2_text *name)
 {
-    return align_up(QCOW2_BITMAP_HEAD + name_length, 8);
-}
-
-/* Fails if the directory has that name. */
-static int check_name(struct fmt_image *im, const struct qcow2_text *name)
-{
-    const struct qcow2_bitmap_work *work = qcow2_writer(im)->bitmaps;
-    struct qcow2_bitmap_walk it;
-    struct qcow2_bitmap b;
-    bool more = qcow2_state(im)->bitmaps.n, taken = false;
-    int status = FMT_OK;
-
-    qcow2_bitmaps_begin(im, &it);
-    while (!status && more && !taken) {
-        status = qcow2_bitmaps_next(&it, &b, &more);
-        taken = !status && more && b.name.length == name->length &&
-                !__builtin_memcmp(b.name.data, name->data, name->length);
+    while (b && (b->name_length != name->length ||
+                 __builtin_memcmp(b->name, name->data, name->length))) {
+        b = b->next;
     }
-    qcow2_bitmaps_end(&it);
-    for (const struct qcow2_new_bitmap *n = work->first; n && !taken; n = n->next) {
-        taken = n->name_length == name->length &&
-                !__builtin_memcmp(n->name, name->data, name->length);
-    }
-    return taken ? fmt_fail_text(im->env, QCOW2_E_BITMAP_EXISTS, name->data, name->length)
-                 : status;
+    return b;
 }
 
 static int may_add(struct fmt_image *im, const struct qcow2_bitmap_args *args)
@@ -46,19 +26,18 @@ static int may_add(struct fmt_image *im, const struct qcow2_bitmap_args *args)
         (granularity & (granularity - 1))) {
         return fmt_fail(im->env, FMT_E_BAD_JOB);
     }
-    int status = check_name(im, &args->name);
-    if (status) {
-        return status;
+    if (has_name(work->old, &args->name) || has_name(work->first, &args->name)) {
+        return fmt_fail_text(im->env, QCOW2_E_BITMAP_EXISTS, args->name.data, args->name.length);
     }
     uint64_t bits = (uint64_t)__builtin_ctzll(granularity);
     if (align_up(qcow2_bitmap_bytes(st, (uint32_t)bits), st->cluster_size) >
         QCOW2_MAX_BITMAP_TABLE_DATA) {
         return fmt_fail(im->env, QCOW2_E_BITMAP_TOO_LARGE);
     }
-    if (st->bitmaps.n + work->n >= QCOW2_MAX_BITMAPS) {
+    if (work->n >= QCOW2_MAX_BITMAPS) {
         return fmt_fail(im->env, QCOW2_E_BITMAP_TOO_MANY);
     }
-    if (st->bitmaps.directory_size + work->directory_size + entry_size(args->name.length) >
+    if (work->directory_size + qcow2_bitmap_entry_size(args->name.length) >
         QCOW2_MAX_BITMAP_DIRECTORY) {
         return fmt_fail(im->env, QCOW2_E_BITMAP_NO_ROOM);
     }
@@ -71,15 +50,11 @@ int qcow2_bitmap_add(struct fmt_image *im, const struct qcow2_bitmap_args *args,
     struct qcow2_state *st = im->state;
     int status = qcow2_writer_start(im);
 
-    if (!status && !st->writer->bitmaps) {
-        st->writer->bitmaps = im->env->alloc(im->env, sizeof *st->writer->bitmaps);
-        status = st->writer->bitmaps ? FMT_OK : fmt_fail(im->env, FMT_E_NO_MEMORY);
+    if (!status) {
+        status = qcow2_bitmap_work_make(im);
     }
     if (!status) {
         status = may_add(im, args);
-    }
-    if (!status && !args->dry_run) {
-        status = qcow2_end_coded(im);
     }
     if (status || args->dry_run) {
         return status;
@@ -98,20 +73,22 @@ int qcow2_bitmap_add(struct fmt_image *im, const struct qcow2_bitmap_args *args,
     b->next = work->first;
     work->first = b;
     work->n++;
-    work->directory_size += entry_size(b->name_length);
+    work->directory_size += qcow2_bitmap_entry_size(b->name_length);
     return FMT_OK;
 }
 
-/* Each new bitmap has its table. */
+/* Each bitmap has its table. */
 static int finish_all(struct fmt_image *im)
 {
     struct qcow2_bitmap_work *work = qcow2_writer(im)->bitmaps;
-    int status = qcow2_bitmap_finish(im);
+    int status = qcow2_bitmaps_carry(im);
 
+    if (!status) {
+        status = qcow2_bitmap_finish(im);
+    }
     for (struct qcow2_new_bitmap *b = work->first; b && !status; b = b->next) {
         if (!b->table_offset) {
-            const struct qcow2_bitmap_args empty = { .name = { b->name, b->name_length } };
-            status = qcow2_bitmap_set(im, &empty, 0);
+            status = qcow2_bitmap_begin(im, b);
         }
         if (!status) {
             status = qcow2_bitmap_finish(im);
@@ -120,15 +97,9 @@ static int finish_all(struct fmt_image *im)
     return status;
 }
 
-/* The entries of the old directory, then those of the new bitmaps. */
-static int fill_directory(struct fmt_image *im, uint8_t *bytes)
+static uint8_t *put_entries(uint8_t *bytes, const struct qcow2_new_bitmap *b)
 {
-    const struct qcow2_state *st = im->state;
-    uint64_t old = st->bitmaps.directory_size;
-    int status = old ? fmt_read(im->env, 0, st->bitmaps.directory_offset, bytes, old, 0) : FMT_OK;
-
-    bytes += old;
-    for (const struct qcow2_new_bitmap *b = st->writer->bitmaps->first; b; b = b->next) {
+    for (; b; b = b->next) {
         be64_store(bytes, b->table_offset);
         be32_store(bytes + 8, b->table_size);
         be32_store(bytes + 12, b->flags);
@@ -136,9 +107,9 @@ static int fill_directory(struct fmt_image *im, uint8_t *bytes)
         bytes[17] = b->granularity_bits;
         be16_store(bytes + 18, b->name_length);
         __builtin_memcpy(bytes + QCOW2_BITMAP_HEAD, b->name, b->name_length);
-        bytes += entry_size(b->name_length);
+        bytes += qcow2_bitmap_entry_size(b->name_length);
     }
-    return status;
+    return bytes;
 }
 
 static int write_directory(struct fmt_image *im, struct qcow2_bitmaps *d)
@@ -147,17 +118,15 @@ static int write_directory(struct fmt_image *im, struct qcow2_bitmaps *d)
     const struct qcow2_bitmap_work *work = st->writer->bitmaps;
     int status = FMT_OK;
 
-    d->n = st->bitmaps.n + work->n;
-    d->directory_size = st->bitmaps.directory_size + work->directory_size;
+    d->n = work->n;
+    d->directory_size = work->directory_size;
     uint8_t *bytes = im->env->alloc(im->env, d->directory_size);
     if (!bytes) {
         return fmt_fail(im->env, FMT_E_NO_MEMORY);
     }
-    status = fill_directory(im, bytes);
-    if (!status) {
-        status = qcow2_alloc(im, div_up(d->directory_size, st->cluster_size),
-                             QCOW2_PLACE_NEW_DATA, &d->directory_offset);
-    }
+    put_entries(put_entries(bytes, work->old), work->first);
+    status = qcow2_alloc(im, div_up(d->directory_size, st->cluster_size), QCOW2_PLACE_NEW_DATA,
+                         &d->directory_offset);
     /* limit: a directory is smaller than ABI_MAX_IO_LENGTH */
     if (!status) {
         status = fmt_write(im->env, 0, d->directory_offset, bytes, d->directory_size);
@@ -199,6 +168,9 @@ static int publish(struct fmt_image *im, const struct qcow2_bitmaps *d)
     if (!status && old.n) {
         status = free_directory(im, &old);
     }
+    if (!status) {
+        status = qcow2_bitmaps_leave(im);
+    }
     return status ? status : qcow2_flush(im);
 }
 
@@ -208,7 +180,7 @@ int qcow2_bitmap_store(struct fmt_image *im, const struct qcow2_bitmap_args *arg
     struct qcow2_writer *w = qcow2_writer(im);
     struct qcow2_bitmaps d = { 0 };
 
-    if (!w || !w->bitmaps || !w->bitmaps->n) {
+    if (!w || !qcow2_bitmaps_pending(w)) {
         return FMT_OK;
     }
     int status = finish_all(im);
@@ -218,7 +190,9 @@ int qcow2_bitmap_store(struct fmt_image *im, const struct qcow2_bitmap_args *arg
     if (!status) {
         status = publish(im, &d);
     }
-    if (status && qcow2_state(im)->bitmaps.directory_offset != d.directory_offset) {
+    const struct qcow2_bitmaps *now = &qcow2_state(im)->bitmaps;
+    bool published = d.n && now->n == d.n && now->directory_offset == d.directory_offset;
+    if (status && !published) {
         /* what failed stands in the result; undoing must not write over it */
         struct abi_result first = *im->env->result;
         free_directory(im, &d);

@@ -3,7 +3,7 @@
 #include "format/qcow2-bitmap.h"
 
 /* The cluster at hand is complete: zeros need no place. */
-static int put_cluster(struct fmt_image *im)
+int qcow2_bitmap_put_cluster(struct fmt_image *im)
 {
     struct qcow2_state *st = im->state;
     struct qcow2_bitmap_work *b = st->writer->bitmaps;
@@ -37,11 +37,15 @@ static void end_content(struct fmt_image *im)
     b->cluster = 0;
 }
 
-static int begin_content(struct fmt_image *im, struct qcow2_new_bitmap *current)
+int qcow2_bitmap_begin(struct fmt_image *im, struct qcow2_new_bitmap *current)
 {
     struct qcow2_state *st = im->state;
     struct qcow2_bitmap_work *b = st->writer->bitmaps;
 
+    int status = qcow2_end_coded(im);
+    if (status) {
+        return status;
+    }
     b->current = current;
     b->index = b->end = 0;
     b->marked = false;
@@ -81,7 +85,7 @@ int qcow2_bitmap_finish(struct fmt_image *im)
     }
     uint64_t bytes = b->current->table_size * 8ull;
     uint64_t n = div_up(bytes, st->cluster_size);
-    int status = put_cluster(im);
+    int status = qcow2_bitmap_put_cluster(im);
     if (!status) {
         status = qcow2_alloc(im, n, QCOW2_PLACE_NEW_DATA, &place);
     }
@@ -113,7 +117,7 @@ static int put_bits(struct fmt_image *im, uint64_t at, const uint8_t *bits, uint
         uint64_t some = min_u64(length, st->cluster_size - within);
 
         if (at >> st->header.cluster_bits != b->index) {
-            status = put_cluster(im);
+            status = qcow2_bitmap_put_cluster(im);
             b->index = at >> st->header.cluster_bits;
         }
         for (uint64_t i = 0; !status && i < some; i++) {
@@ -161,14 +165,16 @@ int qcow2_bitmap_set(struct fmt_image *im, const struct qcow2_bitmap_args *args,
     if (!b->table || b->current != bitmap) {
         status = qcow2_bitmap_finish(im);
         if (!status) {
-            status = begin_content(im, bitmap);
+            status = qcow2_bitmaps_carry(im);
+        }
+        if (!status) {
+            status = qcow2_bitmap_begin(im, bitmap);
         }
     }
     return status ? status : put_bits(im, args->at, args->bits.data, args->bits.length);
 }
 
-/* The clusters of one whose table is on the disk already. */
-static int give_back_stored(struct fmt_image *im, const struct qcow2_new_bitmap *b)
+int qcow2_bitmap_give_back(struct fmt_image *im, uint64_t table_offset, uint32_t table_size)
 {
     struct qcow2_state *st = im->state;
     uint32_t bits = st->header.cluster_bits;
@@ -177,17 +183,31 @@ static int give_back_stored(struct fmt_image *im, const struct qcow2_new_bitmap 
     int status = FMT_OK;
 
     qcow2_reader_init(&r, im, 0);
-    for (uint32_t i = 0; !status && i < b->table_size; i++) {
-        status = qcow2_reader_get(&r, b->table_offset + i * 8ull, 8, &p);
-        uint64_t place = status ? 0 : be64_load(p);
-        if (place) {
+    for (uint32_t i = 0; !status && i < table_size; i++) {
+        status = qcow2_reader_get(&r, table_offset + i * 8ull, 8, &p);
+        uint64_t entry = status ? 0 : be64_load(p);
+        uint64_t place = entry & QCOW2_BITMAP_TABLE_OFFSET;
+        if (place && qcow2_bitmap_entry_valid(st, entry)) {
             status = qcow2_lower(im, place >> bits, 1, false);
         }
     }
     qcow2_reader_free(&r);
     if (!status) {
-        status = qcow2_lower(im, b->table_offset >> bits,
-                             div_up(b->table_size * 8ull, st->cluster_size), false);
+        status = qcow2_lower(im, table_offset >> bits,
+                             div_up(table_size * 8ull, st->cluster_size), false);
+    }
+    return status;
+}
+
+/* The new tables of a list, if they have one, are given up. */
+static int drop_list(struct fmt_image *im, const struct qcow2_new_bitmap *b)
+{
+    int status = FMT_OK;
+
+    for (; b && !status; b = b->next) {
+        if (b->table_offset && b->table_offset != b->old_offset) {
+            status = qcow2_bitmap_give_back(im, b->table_offset, b->table_size);
+        }
     }
     return status;
 }
@@ -203,26 +223,72 @@ int qcow2_bitmaps_drop(struct fmt_image *im)
     if (w->bitmaps->table) {
         status = give_back(im);
     }
-    for (struct qcow2_new_bitmap *b = w->bitmaps->first; b && !status; b = b->next) {
-        status = b->table_offset ? give_back_stored(im, b) : FMT_OK;
+    if (!status) {
+        status = drop_list(im, w->bitmaps->old);
+    }
+    if (!status) {
+        status = drop_list(im, w->bitmaps->first);
     }
     qcow2_bitmap_work_free(im);
     return status;
+}
+
+static void free_list(struct fmt_image *im, struct qcow2_new_bitmap *b)
+{
+    while (b) {
+        struct qcow2_new_bitmap *next = b->next;
+        im->env->free(im->env, b);
+        b = next;
+    }
+}
+
+int qcow2_bitmap_drop(struct fmt_image *im, const struct qcow2_bitmap_args *args,
+                      struct props_writer *out)
+{
+    struct qcow2_writer *w = qcow2_writer(im);
+    struct qcow2_bitmap_work *b = w ? w->bitmaps : 0;
+    int status = FMT_OK;
+
+    if (!b) {
+        return FMT_OK;
+    }
+    if (b->table) {
+        status = give_back(im);
+    }
+    if (!status) {
+        status = drop_list(im, b->first);
+    }
+    for (const struct qcow2_new_bitmap *n = b->first; n; n = n->next) {
+        b->n--;
+        b->directory_size -= qcow2_bitmap_entry_size(n->name_length);
+    }
+    free_list(im, b->first);
+    b->first = b->current = 0;
+    return status;
+}
+
+int qcow2_bitmap_work_make(struct fmt_image *im)
+{
+    struct qcow2_writer *w = qcow2_writer(im);
+
+    if (!w->bitmaps) {
+        w->bitmaps = im->env->alloc(im->env, sizeof *w->bitmaps);
+    }
+    return w->bitmaps ? FMT_OK : fmt_fail(im->env, FMT_E_NO_MEMORY);
 }
 
 void qcow2_bitmap_work_free(struct fmt_image *im)
 {
     struct qcow2_writer *w = qcow2_writer(im);
 
+    im->env->free(im->env, w->touched.ranges);
+    w->touched = (struct qcow2_touched){ 0 };
     if (!w->bitmaps) {
         return;
     }
     end_content(im);
-    while (w->bitmaps->first) {
-        struct qcow2_new_bitmap *b = w->bitmaps->first;
-        w->bitmaps->first = b->next;
-        im->env->free(im->env, b);
-    }
+    free_list(im, w->bitmaps->old);
+    free_list(im, w->bitmaps->first);
     im->env->free(im->env, w->bitmaps);
     w->bitmaps = 0;
 }

@@ -12,7 +12,8 @@
  *           opposite order, behind those that were there.
  *   set     name (of one that was added), at, bits: front to back, what is left out is zeros, as
  *           is what was not set before another bitmap's turn. Without bits: begin it.
- *   store   publish all that were added.
+ *   store   publish all that were added. Closing the image does it, too.
+ *   drop    forget what was added and not stored.
  * A bit stands for one granule of the disk, the lowest bit of a byte first (spec "Bitmap data").
  */
 #ifndef INSTAR_QCOW2_BITMAP_H
@@ -29,23 +30,30 @@ struct qcow2_bitmap_args {
     uint64_t enabled, dry_run;
 };
 
-/* One that was added and is not in the directory yet. */
+/* One of the next directory. */
 struct qcow2_new_bitmap {
     struct qcow2_new_bitmap *next;
     uint64_t table_offset;      /* 0: not written yet */
     uint32_t table_size;        /* entries */
+    uint64_t old_offset;        /* of the table that it has in the present directory; 0: none */
+    uint32_t old_size;
     uint32_t flags;
     uint8_t granularity_bits;
     uint16_t name_length;
     uint8_t name[];
 };
 
-/* The new bitmaps of an image, in the order of the directory-to-be; the content of one of them is
- * taken at a time. */
+/*
+ * The bitmaps of an image that is written, from the first change until they are stored. In the
+ * present directory they are marked as in use, so that nobody relies on them if we never come to
+ * the end. Those that were inconsistent before stay as they are; the others are written anew, as
+ * qemu-img has it, with what was touched meanwhile. The content of one is taken at a time.
+ */
 struct qcow2_bitmap_work {
-    struct qcow2_new_bitmap *first;
-    uint32_t n;
-    uint64_t directory_size;    /* bytes of the entries of the new ones */
+    struct qcow2_new_bitmap *old;   /* of the present directory, in its order */
+    struct qcow2_new_bitmap *first; /* added, in the order of the next directory, behind those */
+    uint32_t n;                 /* of both */
+    uint64_t directory_size;    /* bytes of the entries of both */
     /* the one whose turn it is */
     struct qcow2_new_bitmap *current;
     uint64_t *table;            /* its table, big endian; NULL: none is being written */
@@ -68,13 +76,44 @@ int qcow2_bitmap_set(struct fmt_image *im, const struct qcow2_bitmap_args *args,
                      struct props_writer *out);
 int qcow2_bitmap_store(struct fmt_image *im, const struct qcow2_bitmap_args *args,
                        struct props_writer *out);
+int qcow2_bitmap_drop(struct fmt_image *im, const struct qcow2_bitmap_args *args,
+                      struct props_writer *out);
 int qcow2_call(struct fmt_image *im, uint32_t call, struct props_reader in,
                struct props_writer *out);
+
+/* Take the bitmaps of an image into use that is about to be changed (qcow2-bitmap-use.c). */
+int qcow2_bitmaps_use(struct fmt_image *im);
+/* Write the old ones anew, with what was touched: nothing is touched after that. */
+int qcow2_bitmaps_carry(struct fmt_image *im);
+/* Everything is published and the directory is new: the old tables are not needed any more. */
+int qcow2_bitmaps_leave(struct fmt_image *im);
+/* Is there something to be stored? */
+static inline bool qcow2_bitmaps_pending(const struct qcow2_writer *w)
+{
+    return w->bitmaps && w->bitmaps->n;
+}
+/* Set the bits for what was touched, of n from bit first on; false: none. */
+bool qcow2_touched_bits(const struct qcow2_writer *w, uint32_t granularity_bits, uint64_t first,
+                        uint64_t n, uint8_t *bytes);
+/* [start, start + length) of the disk is written. */
+int qcow2_touch(struct fmt_image *im, uint64_t start, uint64_t length);
+/* Make work and its content buffers. */
+int qcow2_bitmap_work_make(struct fmt_image *im);
+int qcow2_bitmap_begin(struct fmt_image *im, struct qcow2_new_bitmap *b);
+/* The cluster at work->index is filled: give it a place if it is marked, clear it. */
+int qcow2_bitmap_put_cluster(struct fmt_image *im);
+/* The references of a bitmap's table, and the table, are given up. */
+int qcow2_bitmap_give_back(struct fmt_image *im, uint64_t table_offset, uint32_t table_size);
+/* Bytes of a directory entry. */
+static inline uint64_t qcow2_bitmap_entry_size(uint32_t name_length)
+{
+    return align_up(QCOW2_BITMAP_HEAD + name_length, 8);
+}
 
 /* Write the clusters and the table of work->current (qcow2-bitmap-write.c); nothing if none is
  * being written. */
 int qcow2_bitmap_finish(struct fmt_image *im);
-/* Forget what was added and not stored; its clusters are free again. */
+/* Forget all; the clusters of what was not stored are free again. */
 int qcow2_bitmaps_drop(struct fmt_image *im);
 /* The same without a word to the disk. */
 void qcow2_bitmap_work_free(struct fmt_image *im);

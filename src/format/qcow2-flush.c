@@ -51,14 +51,14 @@ int qcow2_close(struct fmt_image *im)
     if (!w || w->dead || st->dead) {
         return FMT_OK;
     }
-    if (w->n_promises || w->bitmaps) {
+    if (w->n_promises) {
         status = qcow2_promises_drop(im);
-        if (!status) {
-            status = qcow2_bitmaps_drop(im);
-        }
         if (!status) {
             status = qcow2_flush(im);
         }
+    }
+    if (!status && qcow2_bitmaps_pending(w)) {
+        status = qcow2_bitmap_store(im, 0, 0);
     }
     if (!status) {
         status = qcow2_end_coded(im);

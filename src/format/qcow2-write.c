@@ -67,7 +67,7 @@ int qcow2_writer_start(struct fmt_image *im)
             qcow2_writer_free(im);
         }
     }
-    return status;
+    return status ? status : qcow2_bitmaps_use(im);
 }
 
 int qcow2_mark_dirty(struct fmt_image *im)
@@ -156,7 +156,10 @@ static int take_questions(struct qcow2_plan *p, const struct abi_extent *in, uin
         }
         uint32_t before = p->own = p->n;
         w->question++;
-        status = plan(p, &in[i]);
+        status = qcow2_touch(im, in[i].guest_offset, in[i].length);
+        if (!status) {
+            status = plan(p, &in[i]);
+        }
         if (!status && p->full) {
             /* the first may be answered in part: its beginning; others are asked again */
             if (i) {

@@ -52,6 +52,15 @@ struct qcow2_promise {
 };
 #define QCOW2_MAX_PROMISES 16384u
 
+/* Parts of the disk that were written, for the bitmaps that record it: ascending, apart from
+ * each other. Where they are too many they are rounded to larger units: a bitmap may then say of
+ * a part that it was written though it was not, never the other way round. */
+struct qcow2_touched {
+    struct { uint64_t start, end; } *ranges;    /* guest bytes */
+    uint32_t n, room;
+    uint64_t unit;              /* bytes; 0: nobody wants to know */
+};
+
 struct qcow2_writer {
     uint64_t next_free;         /* cluster where the search goes on */
     uint64_t pack_at;           /* byte behind the last compressed cluster; 0: none to go on at */
@@ -67,7 +76,8 @@ struct qcow2_writer {
     uint32_t n_promises, room_promises;
     uint32_t job, question;     /* what is being planned: promises of one can be undone */
     uint8_t *zeros;             /* QCOW2_ZERO_CHUNK bytes */
-    struct qcow2_bitmap_work *bitmaps;  /* being made (qcow2-bitmap.h); NULL: none */
+    struct qcow2_bitmap_work *bitmaps;  /* in use and being made (qcow2-bitmap.h); NULL: none */
+    struct qcow2_touched touched;
 
     /* where tables lie that the header does not tell (qcow2-place.c) */
     uint64_t snapshots_length;
