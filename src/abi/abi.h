@@ -119,8 +119,9 @@ ABI_AT(abi_request, total, 24);
 
 /* How a size changes. */
 #define ABI_TRUNCATE_EXACT 1u   /* a store that cannot have just this size refuses */
-#define ABI_TRUNCATE_ZERO 2u    /* the backing file reaches behind the old end: what is new must
-                                   read as zeros all the same */
+#define ABI_TRUNCATE_ZERO 2u    /* the backing file reaches behind the old end: new clusters must
+                                   read as zeros all the same (the rest of the cluster of the
+                                   old end the host zeroes itself) */
 
 /* What the driver cpu can be asked. in and out are bytes at the start of the in
  * table, which stays as it is until the job ends, and of the out table. Structs

@@ -5,6 +5,17 @@
 /* spec "Cluster mapping": offsets of tables and clusters have 56 bits. */
 #define MAX_OFFSET (1ull << 56)
 
+/* n clusters at first get another use: coded bytes do not go on there, even where the last ones
+ * ended and were dropped since. */
+static void stop_packing(const struct qcow2_state *st, uint64_t first, uint64_t n)
+{
+    struct qcow2_writer *w = st->writer;
+
+    if (w->pack_at && (w->pack_at >> st->header.cluster_bits) - first < n) {
+        w->pack_at = 0;
+    }
+}
+
 /* The first n free clusters in a row from next_free on, which goes behind them. */
 static int find(struct fmt_image *im, uint64_t n, enum qcow2_place use, uint64_t *ret_first)
 {
@@ -24,7 +35,9 @@ static int find(struct fmt_image *im, uint64_t n, enum qcow2_place use, uint64_t
         if (status) {
             return status;
         }
-        if (stop - first == n) {
+        if (ranges_overlap(first, stop - first, w->held, w->held_end - w->held)) {
+            stop = max_u64(first, w->held_end);
+        } else if (stop - first == n) {
             break;
         }
         first = stop;
@@ -36,20 +49,10 @@ static int find(struct fmt_image *im, uint64_t n, enum qcow2_place use, uint64_t
 
 int qcow2_find_one(struct fmt_image *im, uint64_t *ret_cluster)
 {
-    return find(im, 1, QCOW2_PLACE_NEW_REFBLOCK, ret_cluster);
-}
+    int status = find(im, 1, QCOW2_PLACE_NEW_REFBLOCK, ret_cluster);
 
-/* Have all clusters of the range refcount blocks? */
-static int has_refblocks(struct fmt_image *im, uint64_t first, uint64_t n, bool *ret_has)
-{
-    uint32_t bits = qcow2_state(im)->refblock_bits;
-    int status = FMT_OK;
-
-    *ret_has = true;
-    for (uint64_t i = first >> bits; !status && *ret_has && i <= (first + n - 1) >> bits; i++) {
-        uint64_t offset;
-        status = qcow2_refblock_offset(im, i, &offset);
-        *ret_has = offset != 0;
+    if (!status) {
+        stop_packing(im->state, *ret_cluster, 1);
     }
     return status;
 }
@@ -73,6 +76,7 @@ int qcow2_alloc(struct fmt_image *im, uint64_t n, enum qcow2_place use, uint64_t
         return status;
     }
     w->next_free = first + n;
+    stop_packing(im->state, first, n);
     qcow2_extend(w, first << bits, n << bits);
     *ret_offset = first << bits;
     return qcow2_raise(im, first, n);
@@ -83,24 +87,19 @@ int qcow2_alloc_at(struct fmt_image *im, uint64_t offset, uint64_t n, uint64_t *
     struct qcow2_writer *w = qcow2_writer(im);
     uint32_t bits = qcow2_state(im)->header.cluster_bits;
     uint64_t first = offset >> bits, stop;
-    bool ready = false;
-    int status = FMT_OK;
+    bool made;
+    int status;
 
     *ret_n = 0;
-    while (!status && !ready) {
+    do {
         stop = first;
         status = qcow2_skip(im, true, n, &stop);
         if (status || stop == first) {
             return status;
         }
-        status = has_refblocks(im, first, stop - first, &ready);
-        if (!status && !ready) {
-            /* a block may take a place that seemed free */
-            status = qcow2_refblocks_make(im, first, stop - first);
-            w->next_free = min_u64(w->next_free, first);
-            status = status == QCOW2_AGAIN ? FMT_OK : status;
-        }
-    }
+        /* a block may take a place that seemed free */
+        status = qcow2_refblocks_make_one(im, first, stop - first, &made);
+    } while (!status && made);
     if (!status) {
         status = qcow2_check_place(im, first, stop - first, QCOW2_PLACE_NEW_DATA);
     }
@@ -108,6 +107,7 @@ int qcow2_alloc_at(struct fmt_image *im, uint64_t offset, uint64_t n, uint64_t *
         return status;
     }
     *ret_n = stop - first;
+    stop_packing(im->state, first, *ret_n);
     qcow2_extend(w, offset, *ret_n << bits);
     return qcow2_raise(im, first, *ret_n);
 }
@@ -157,14 +157,10 @@ int qcow2_alloc_bytes(struct fmt_image *im, uint32_t size, uint64_t *ret_offset)
         return qcow2_fail_errno(im, QCOW2_EFBIG);
     }
     uint64_t first = at >> bits, n = ((at + size - 1) >> bits) - first + 1;
-    bool ready;
+    bool made;
     do {
-        status = has_refblocks(im, first, n, &ready);
-        if (!status && !ready) {
-            status = qcow2_refblocks_make(im, first, n);
-            w->next_free = min_u64(w->next_free, first);
-        }
-    } while (status == QCOW2_AGAIN);
+        status = qcow2_refblocks_make_one(im, first, n, &made);
+    } while (!status && made);
     if (!status) {
         status = qcow2_raise(im, first, n);
     }

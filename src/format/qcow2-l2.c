@@ -85,8 +85,7 @@ int qcow2_l2_own(struct fmt_image *im, uint64_t guest, uint64_t *ret_l2)
     return old ? qcow2_lower(im, old >> st->header.cluster_bits, 1, false) : FMT_OK;
 }
 
-/* Copy bytes of the image file. */
-static int copy_bytes(struct fmt_image *im, uint64_t from, uint64_t to, uint64_t length)
+int qcow2_copy_bytes(struct fmt_image *im, uint64_t from, uint64_t to, uint64_t length)
 {
     struct fmt_env *env = im->env;
     uint8_t *buffer = env->alloc(env, min_u64(length, MOVE_CHUNK));
@@ -120,7 +119,7 @@ int qcow2_l1_grow(struct fmt_image *im, uint64_t entries)
         status = qcow2_alloc(im, div_up(bytes, st->cluster_size), QCOW2_PLACE_NEW_L1, &offset);
     }
     if (!status && old_bytes) {
-        status = copy_bytes(im, old.l1_offset, offset, old_bytes);
+        status = qcow2_copy_bytes(im, old.l1_offset, offset, old_bytes);
     }
     if (!status) {
         status = qcow2_write_zeros(im, 0, offset + old_bytes, bytes - old_bytes);

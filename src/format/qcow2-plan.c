@@ -16,14 +16,13 @@ static bool has_room(struct qcow2_plan *p)
     return !p->full;
 }
 
-/* One step; goes on with the one before where it can. */
-static void put(struct qcow2_plan *p, uint16_t kind, uint64_t guest, uint64_t length,
-                uint64_t host)
+void qcow2_plan_put(struct qcow2_plan *p, uint16_t kind, uint64_t guest, uint64_t length,
+                    uint64_t host)
 {
     const struct qcow2_state *st = p->im->state;
     struct abi_extent *last = p->n > p->own ? &p->out[p->n - 1] : 0;
 
-    if (!length || kind == ABI_EXT_HOLE) {
+    if (!length || !p->out) {
         return;
     }
     if (last && last->kind == kind &&
@@ -58,7 +57,7 @@ static void fill(struct qcow2_plan *p, const struct qcow2_entry *e, uint64_t gue
         } else {
             stop = min_u64(stop, st->active.size);
         }
-        put(p, old ? ABI_EXT_FILL_OLD : ABI_EXT_FILL_ZERO, guest, stop - guest, host);
+        qcow2_plan_put(p, old ? ABI_EXT_FILL_OLD : ABI_EXT_FILL_ZERO, guest, stop - guest, host);
         host += stop - guest;
         guest = stop;
     }
@@ -77,10 +76,32 @@ void qcow2_plan_tail(struct qcow2_plan *p, uint64_t guest)
     t->open = t->open && t->guest < t->end;
 }
 
-static void open_tail(struct qcow2_plan *p, uint16_t kind, const struct qcow2_entry *e,
-                      uint64_t guest, uint64_t end, uint64_t host)
+void qcow2_plan_forget(struct qcow2_plan *p, uint64_t guest, uint64_t end)
 {
-    if (kind != ABI_EXT_HOLE && guest < end) {
+    const struct qcow2_state *st = p->im->state;
+    uint64_t base = align_down(guest, st->cluster_size);
+    struct qcow2_promise *promised = qcow2_promise_find(p->im, base, st->cluster_size);
+    struct qcow2_tail *t = &p->tail;
+
+    if (!promised) {
+        return;
+    }
+    uint32_t gone = promised->units & qcow2_unit_bits(st, guest - base, end - guest);
+    promised->units &= ~gone;
+    promised->missing -= qcow2_units_size(st, gone);
+    if (t->open && t->guest < end && t->end > guest) {
+        qcow2_plan_tail(p, guest);
+        end = min_u64(end, t->end);
+        t->host += end - t->guest;
+        t->guest = end;
+        t->open = end < t->end;
+    }
+}
+
+static void open_tail(struct qcow2_plan *p, const struct qcow2_entry *e, uint64_t guest,
+                      uint64_t end, uint64_t host)
+{
+    if (p->out && guest < end) {
         p->tail = (struct qcow2_tail){ true, guest, end, host, *e };
     }
 }
@@ -116,13 +137,13 @@ static uint64_t copy_end(const struct qcow2_state *st, const struct qcow2_entry 
 }
 
 /* Promise clusters at host for those of the guest from base on; of one cluster only units. */
-static int promise(struct qcow2_plan *p, uint16_t kind, uint64_t base, uint64_t length,
-                   uint64_t host, uint32_t units, bool keeps)
+static int promise(struct qcow2_plan *p, uint64_t base, uint64_t length, uint64_t host,
+                   uint32_t units, bool keeps)
 {
     const struct qcow2_state *st = p->im->state;
     bool parts = st->extended_l2 && length == st->cluster_size;
 
-    units = kind == ABI_EXT_HOLE ? 0 : parts ? units : UINT32_MAX;
+    units = !p->out ? 0 : parts ? units : UINT32_MAX;
     return qcow2_promise_add(p->im, (struct qcow2_promise){
         .guest = base,
         .length = length,
@@ -147,20 +168,20 @@ static int plan_new(struct qcow2_plan *p, uint64_t base, uint64_t n, uint64_t pl
     int status = FMT_OK;
 
     fill(p, first, base + from, guest, place + from);
-    put(p, kind, guest, end - guest, place + (guest - base));
-    open_tail(p, kind, last, end, tail + to, place + (end - base));
+    qcow2_plan_put(p, kind, guest, end - guest, place + (guest - base));
+    open_tail(p, last, end, tail + to, place + (end - base));
     if (n == 1) {
-        return promise(p, kind, base, size, place, qcow2_unit_bits(st, from, to - from), false);
+        return promise(p, base, size, place, qcow2_unit_bits(st, from, to - from), false);
     }
     if (whole) {
-        status = promise(p, kind, base, size, place, qcow2_unit_bits(st, from, size - from), false);
+        status = promise(p, base, size, place, qcow2_unit_bits(st, from, size - from), false);
     }
     if (!status && whole < whole_end) {
-        status = promise(p, kind, base + whole, whole_end - whole, place + whole, UINT32_MAX,
+        status = promise(p, base + whole, whole_end - whole, place + whole, UINT32_MAX,
                          false);
     }
     if (!status && whole_end < all) {
-        status = promise(p, kind, tail, size, place + whole_end, qcow2_unit_bits(st, 0, to), false);
+        status = promise(p, tail, size, place + whole_end, qcow2_unit_bits(st, 0, to), false);
     }
     return status;
 }
@@ -182,7 +203,7 @@ static int plan_owned(struct qcow2_plan *p, const struct qcow2_entry *e, uint64_
         return status;
     }
     if (st->extended_l2 ? !(touched & ~e->allocated) : e->class == QCOW2_C_DATA) {
-        put(p, kind, guest, end - guest, e->place + from);
+        qcow2_plan_put(p, kind, guest, end - guest, e->place + from);
         return FMT_OK;
     }
     if (qcow2_unit_of(st, e, from) != QCOW2_U_DATA) {
@@ -192,9 +213,9 @@ static int plan_owned(struct qcow2_plan *p, const struct qcow2_entry *e, uint64_
         to = align_up(to, st->subcluster_size);
     }
     fill(p, e, base + from, guest, e->place + from);
-    put(p, kind, guest, end - guest, e->place + (guest - base));
-    open_tail(p, kind, e, end, base + to, e->place + (end - base));
-    return promise(p, kind, base, st->cluster_size, e->place, touched & ~e->allocated, true);
+    qcow2_plan_put(p, kind, guest, end - guest, e->place + (guest - base));
+    open_tail(p, e, end, base + to, e->place + (end - base));
+    return promise(p, base, st->cluster_size, e->place, touched & ~e->allocated, true);
 }
 
 /* Entries from the one at guest on, at most n, that need a new place. *last is the last. */
@@ -252,9 +273,9 @@ static int plan_round(struct qcow2_plan *p, uint64_t *guest, uint64_t end, uint1
     uint64_t next = NO_PLACE, size = st->cluster_size, l2 = 0, l2_end = 0;
     int status = FMT_OK;
 
-    while (!status && *guest < end && (kind == ABI_EXT_HOLE || has_room(p))) {
+    while (!status && *guest < end && (!p->out || has_room(p))) {
         struct qcow2_entry e, last;
-        uint64_t base = align_down(*guest, size), left, n = 1, place, stop;
+        uint64_t base = align_down(*guest, size), left, n = 1, place, stop, old_end;
 
         if (base >= l2_end) {
             status = qcow2_l2_own(p->im, base, &l2);
@@ -276,10 +297,18 @@ static int plan_round(struct qcow2_plan *p, uint64_t *guest, uint64_t end, uint1
         } else {
             status = count_new(p, l2, base, min_u64(left, div_up(end - base, size)), &e, &last,
                                &n);
+            old_end = st->has_data_file ? 0 : st->writer->end;
             if (!status) {
                 status = find_place(p, l2, base, next, n, &last, &place, &n);
             }
             if (status || !n) {
+                return status;
+            }
+            if (!p->out && place < old_end) {
+                /* nobody will write what was in use before */
+                status = qcow2_write_zeros(p->im, 0, place, min_u64(n * size, old_end - place));
+            }
+            if (status) {
                 return status;
             }
             stop = min_u64(end, base + n * size);
@@ -304,7 +333,7 @@ static int plan_more(struct qcow2_plan *p, struct qcow2_promise *promised, uint6
     qcow2_plan_tail(p, *guest);
     if (t->open) {
         stop = min_u64(stop, t->end);
-        put(p, kind, *guest, stop - *guest, t->host);
+        qcow2_plan_put(p, kind, *guest, stop - *guest, t->host);
         t->host += stop - t->guest;
         t->guest = stop;
         t->open = stop < t->end;
@@ -325,11 +354,11 @@ static int plan_more(struct qcow2_plan *p, struct qcow2_promise *promised, uint6
     stop = min_u64(stop, finish);
     if (!(promised->keeps && (e.allocated & bit))) {
         fill(p, &e, start, *guest, host + start);
-        open_tail(p, kind, &e, stop, finish, host + stop);
+        open_tail(p, &e, stop, finish, host + stop);
         promised->missing += st->subcluster_size;
         promised->units |= bit;
     }
-    put(p, kind, *guest, stop - *guest, host + *guest);
+    qcow2_plan_put(p, kind, *guest, stop - *guest, host + *guest);
     *guest = stop;
     return FMT_OK;
 }
@@ -343,12 +372,12 @@ static bool goes_on(const struct qcow2_plan *p, uint64_t guest)
            align_down(guest, size) == align_down(p->reached, size);
 }
 
-bool qcow2_plan_may(struct qcow2_plan *p, uint64_t guest, uint64_t end)
+bool qcow2_plan_may(struct qcow2_plan *p, uint64_t guest, uint64_t end, uint16_t kind)
 {
     uint64_t size = qcow2_state(p->im)->cluster_size;
     uint64_t from = align_down(guest, size), to = align_up(end, size);
 
-    if (goes_on(p, guest)) {
+    if (kind == ABI_EXT_DATA && goes_on(p, guest)) {
         /* what is added to an answered question cannot be undone: it must fit */
         from += size;
         if (p->max - p->n < (to - from) / size + 2 * QCOW2_SPARE_STEPS) {
@@ -368,7 +397,7 @@ int qcow2_plan_range(struct qcow2_plan *p, uint64_t guest, uint64_t end, uint16_
     while (!status && guest < end && !p->full) {
         struct qcow2_promise *old = 0;
 
-        if (kind != ABI_EXT_HOLE && goes_on(p, guest)) {
+        if (p->out && goes_on(p, guest)) {
             old = qcow2_promise_find(p->im, align_down(guest, size), size);
         }
         if (old) {

@@ -52,7 +52,7 @@ static int in_order(struct fmt_image *im, uint64_t from, uint64_t to)
 
     while (!status && from < to) {
         uint64_t stop = step_end(im->state, from, to);
-        status = qcow2_plan_range(&p, from, stop, ABI_EXT_HOLE);
+        status = qcow2_plan_range(&p, from, stop, ABI_EXT_DATA);
         if (!status) {
             status = qcow2_promises_keep(im);
         }
@@ -80,7 +80,25 @@ static int used_end(struct fmt_image *im, uint64_t *ret_cluster)
     return FMT_OK;
 }
 
-/* Guest clusters from first on point to n clusters of the file from place on. */
+/* Cut off what clusters behind first held once: none of them is in use, and what comes is zeros. */
+static int cut_file(struct fmt_image *im, uint64_t first)
+{
+    struct qcow2_state *st = im->state;
+    uint64_t size, end = first << st->header.cluster_bits;
+    int status = fmt_file_size(im->env, 0, &size);
+
+    if (status || size <= end) {
+        return status;
+    }
+    status = qcow2_settle(im);
+    if (!status) {
+        status = qcow2_cache_write_back(im, QCOW2_KIND_L1);
+    }
+    st->writer->end = end;
+    return status ? status : fmt_truncate(im->env, 0, end, ABI_PREALLOC_OFF);
+}
+
+/* The n guest clusters from guest on point to those of the file from place on. */
 static int link_run(struct fmt_image *im, uint64_t guest, uint64_t n, uint64_t place)
 {
     const struct qcow2_state *st = im->state;
@@ -99,7 +117,8 @@ static int link_run(struct fmt_image *im, uint64_t guest, uint64_t n, uint64_t p
         }
         if (!status) {
             status = qcow2_entry_set(im, l2, guest,
-                                     (place + i * st->cluster_size) | QCOW2_COPIED, 0);
+                                     (place + i * st->cluster_size) | QCOW2_COPIED,
+                                     (uint64_t)e.zeros << 32 | e.allocated);
         }
         if (!status) {
             status = qcow2_entry_drop(im, &e, false);
@@ -108,35 +127,70 @@ static int link_run(struct fmt_image *im, uint64_t guest, uint64_t n, uint64_t p
     return status;
 }
 
+/* The cluster in which the old end lies is placed anew if what it shows can be moved here: *ret
+ * begins there or behind it. *ret_e: its entry. */
+static int run_start(struct fmt_image *im, uint64_t from, uint64_t *ret, struct qcow2_entry *ret_e)
+{
+    const struct qcow2_state *st = im->state;
+    uint64_t base = align_down(from, st->cluster_size), l2, left;
+    int status = qcow2_l2_find(im, base, &l2);
+
+    *ret_e = (struct qcow2_entry){ .class = QCOW2_C_UNALLOCATED };
+    if (!status && l2) {
+        status = qcow2_entry_get(im, l2, base, ret_e, &left);
+    }
+    bool moves = ret_e->class != QCOW2_C_COMPRESSED &&
+                 (st->extended_l2 || !st->backing_name.length ||
+                  ret_e->class != QCOW2_C_UNALLOCATED);
+    *ret = moves ? base : align_up(from, st->cluster_size);
+    return status;
+}
+
 /* One run at the end of the file, behind all the refcount blocks it needs, with bytes in it. */
 static int in_one_run(struct fmt_image *im, uint64_t from, uint64_t to, uint32_t prealloc)
 {
     const struct qcow2_state *st = im->state;
-    uint64_t size = st->cluster_size, first, data;
-    uint64_t start = align_up(from, size), n = div_up(to > start ? to - start : 0, size);
-    uint64_t tables = div_up(n, 1ull << st->l2_bits);
-    int status = used_end(im, &first);
+    uint64_t start, first, data, n, tables;
+    struct qcow2_entry e;
+    int status = run_start(im, from, &start, &e);
 
+    if (status || start >= to) {
+        return status;
+    }
+    n = div_up(to - start, st->cluster_size);
+    tables = div_up(n, 1ull << st->l2_bits);
+    status = used_end(im, &first);
+    if (!status) {
+        status = cut_file(im, first);
+    }
     if (!status) {
         status = qcow2_reftable_move(im, first, n + tables, false, 0, 0, &data);
     }
+    data <<= st->header.cluster_bits;
     if (!status) {
-        status = fmt_truncate(im->env, 0, (data + n) << st->header.cluster_bits, prealloc);
+        status = fmt_truncate(im->env, 0, data + n * st->cluster_size, prealloc);
         status = qcow2_tell_resize(im, status, prealloc == ABI_PREALLOC_FULL
                                                    ? QCOW2_E_RESIZE_FILE_ZEROS
                                                    : QCOW2_E_RESIZE_FILE_ALLOC);
     }
-    if (!status && n) {
-        qcow2_extend(st->writer, data << st->header.cluster_bits, n * size);
-        status = qcow2_raise(im, data, n);
+    if (!status && start < from && e.class == QCOW2_C_DATA) {
+        status = qcow2_copy_bytes(im, e.place, data, from - start);
     }
-    return status ? status : link_run(im, start, n, data << st->header.cluster_bits);
+    if (!status) {
+        qcow2_extend(st->writer, data, n * st->cluster_size);
+        status = qcow2_raise(im, data >> st->header.cluster_bits, n);
+    }
+    return status ? status : link_run(im, start, n, data);
 }
 
 int qcow2_preallocate(struct fmt_image *im, uint64_t from, uint64_t to, uint32_t prealloc)
 {
     const struct qcow2_state *st = im->state;
 
+    if (st->backing_name.length && !st->extended_l2) {
+        /* the cluster of the old end may show bytes of the backing file */
+        from = align_up(from, st->cluster_size);
+    }
     if (from >= to) {
         return FMT_OK;
     }

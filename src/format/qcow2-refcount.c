@@ -219,6 +219,31 @@ int qcow2_refblocks_make(struct fmt_image *im, uint64_t first, uint64_t n)
     return FMT_OK;
 }
 
+int qcow2_refblocks_make_one(struct fmt_image *im, uint64_t first, uint64_t n, bool *ret_made)
+{
+    const struct qcow2_state *st = im->state;
+    struct qcow2_writer *w = st->writer;
+    uint64_t last = (first + n - 1) >> st->refblock_bits;
+    int status = FMT_OK;
+
+    *ret_made = false;
+    for (uint64_t index = first >> st->refblock_bits; !status && index <= last; index++) {
+        uint64_t offset;
+        status = qcow2_refblock_offset(im, index, &offset);
+        if (status || offset) {
+            continue;
+        }
+        w->held = first;
+        w->held_end = max_u64(first, index << st->refblock_bits);
+        status = block_make(im, index);
+        w->held = w->held_end = 0;
+        w->next_free = min_u64(w->next_free, first);
+        *ret_made = true;
+        return status == QCOW2_AGAIN ? FMT_OK : status;
+    }
+    return status;
+}
+
 /* Add amount (may be "negative") to n counts. None overflows: that was checked. */
 static int counts_add(struct fmt_image *im, uint64_t first, uint64_t n, uint64_t amount)
 {
@@ -258,10 +283,8 @@ int qcow2_raise(struct fmt_image *im, uint64_t first, uint64_t n)
 
 int qcow2_lower(struct fmt_image *im, uint64_t first, uint64_t n, bool discard)
 {
-    struct qcow2_state *st = im->state;
-    struct qcow2_writer *w = st->writer;
+    struct qcow2_writer *w = qcow2_writer(im);
     struct qcow2_fall *last = w->n_falls ? &w->falls[w->n_falls - 1] : 0;
-    uint64_t pack = w->pack_at >> st->header.cluster_bits;
 
     for (uint64_t i = 0; i < n; i++) {
         uint64_t count;
@@ -279,9 +302,6 @@ int qcow2_lower(struct fmt_image *im, uint64_t first, uint64_t n, bool discard)
         }
         if (count == 1) {
             w->next_free = min_u64(w->next_free, first + i);
-            if (w->pack_at && pack == first + i) {
-                w->pack_at = 0;
-            }
         }
     }
     if (!n) {

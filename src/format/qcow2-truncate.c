@@ -7,7 +7,8 @@ uint64_t qcow2_l1_entries(const struct qcow2_state *st, uint64_t size)
     return div_up(size, qcow2_l2_span(st));
 }
 
-/* What the disk shows behind its old end is to be zeros, though the backing file reaches further. */
+/* What the disk shows behind the cluster of its old end is to be zeros, though the backing file
+ * reaches further. */
 static int zero_rest(struct fmt_image *im, uint64_t from, uint64_t to)
 {
     const struct qcow2_state *st = im->state;

@@ -151,7 +151,7 @@ static int take_questions(struct qcow2_plan *p, const struct abi_extent *in, uin
             return fmt_fail(im->env, FMT_E_BAD_JOB);
         }
         if (!qcow2_promise_room(im, QUESTION_PROMISES) ||
-            !qcow2_plan_may(p, in[i].guest_offset, end)) {
+            !qcow2_plan_may(p, in[i].guest_offset, end, in[i].kind)) {
             break;
         }
         uint32_t before = p->own = p->n;

@@ -63,6 +63,7 @@ struct qcow2_touched {
 
 struct qcow2_writer {
     uint64_t next_free;         /* cluster where the search goes on */
+    uint64_t held, held_end;    /* clusters that a search passes over, though they are free */
     uint64_t pack_at;           /* byte behind the last compressed cluster; 0: none to go on at */
     uint64_t end;               /* the image file has, or is promised, no bytes from here on */
     bool creating;              /* failures are told as those of a new image */
@@ -130,6 +131,9 @@ int qcow2_skip(struct fmt_image *im, bool while_free, uint64_t n, uint64_t *firs
 /* Make the refcount blocks for n clusters at first. QCOW2_AGAIN: the table was moved, free
  * clusters may be others than before. */
 int qcow2_refblocks_make(struct fmt_image *im, uint64_t first, uint64_t n);
+/* The first of those blocks that is missing is made; *ret_made false: none was. It is not put
+ * where clusters from first on have their blocks already. Never QCOW2_AGAIN. */
+int qcow2_refblocks_make_one(struct fmt_image *im, uint64_t first, uint64_t n, bool *ret_made);
 /* Count one reference more for each of n clusters, whose refcount blocks are there. */
 int qcow2_raise(struct fmt_image *im, uint64_t first, uint64_t n);
 /* One less. The tables that held the references are changed in the cache already. discard:
@@ -184,6 +188,8 @@ int qcow2_alloc_bytes(struct fmt_image *im, uint32_t size, uint64_t *ret_offset)
 /* A table of length bytes at offset: zeros in the cache, dirty. */
 int qcow2_table_blank(struct fmt_image *im, enum qcow2_kind kind, uint64_t offset,
                       uint64_t length);
+/* Copy bytes of the image file. */
+int qcow2_copy_bytes(struct fmt_image *im, uint64_t from, uint64_t to, uint64_t length);
 /* Write zeros over a range of a file. */
 int qcow2_write_zeros(struct fmt_image *im, uint32_t handle, uint64_t offset, uint64_t length);
 
@@ -277,7 +283,7 @@ int qcow2_promises_drop(struct fmt_image *im);
 /* The answers of a job being put together. */
 struct qcow2_plan {
     struct fmt_image *im;
-    struct abi_extent *out;
+    struct abi_extent *out;     /* NULL: places only, promised and complete at once */
     uint32_t max, n;
     uint32_t own;               /* the first answer of this question: no step spans two questions */
     bool full;                  /* the answers do not fit: the question is planned up to reached */
@@ -293,14 +299,19 @@ struct qcow2_plan {
     } tail;
 };
 
-/* May [guest, end) be planned now? Not while clusters of it are promised. */
-bool qcow2_plan_may(struct qcow2_plan *p, uint64_t guest, uint64_t end);
-/* Steps for [guest, end): the caller's bytes (DATA), or zeros (FILL_ZERO). HOLE: places only,
- * which are published by the next qcow2_promises_keep(). */
+/* May [guest, end) be planned now? Not while clusters of it are promised, but that data may go on
+ * where the data before ended. */
+bool qcow2_plan_may(struct qcow2_plan *p, uint64_t guest, uint64_t end, uint16_t kind);
+/* Steps for [guest, end): the caller's bytes (DATA), or zeros (FILL_ZERO). */
 int qcow2_plan_range(struct qcow2_plan *p, uint64_t guest, uint64_t end, uint16_t kind);
+/* One step; goes on with the one before where it can. There must be room. */
+void qcow2_plan_put(struct qcow2_plan *p, uint16_t kind, uint64_t guest, uint64_t length,
+                    uint64_t host);
 int qcow2_plan_coded(struct qcow2_plan *p, const struct abi_extent *q);
 /* The end of the last cluster is to be filled now, up to guest. */
 void qcow2_plan_tail(struct qcow2_plan *p, uint64_t guest);
+/* Subclusters [guest, end) read as zeros in the tables now: what is promised for them is void. */
+void qcow2_plan_forget(struct qcow2_plan *p, uint64_t guest, uint64_t end);
 int qcow2_plan_zero(struct qcow2_plan *p, uint64_t guest, uint64_t end, bool unmap);
 int qcow2_plan_discard(struct qcow2_plan *p, uint64_t guest, uint64_t end);
 

@@ -51,8 +51,9 @@ static int zero_cluster(struct fmt_image *im, uint64_t l2, uint64_t guest, bool 
 }
 
 /* Subclusters of one cluster that is not compressed. */
-static int zero_units(struct fmt_image *im, uint64_t guest, uint64_t end)
+static int zero_units(struct qcow2_plan *p, uint64_t guest, uint64_t end)
 {
+    struct fmt_image *im = p->im;
     const struct qcow2_state *st = im->state;
     uint64_t within = guest & (st->cluster_size - 1), l2, left;
     uint32_t units = qcow2_unit_bits(st, within, end - guest);
@@ -65,6 +66,7 @@ static int zero_units(struct fmt_image *im, uint64_t guest, uint64_t end)
     if (status) {
         return status;
     }
+    qcow2_plan_forget(p, guest, end);
     return qcow2_entry_set(im, l2, guest, e.raw,
                            (uint64_t)(e.zeros | units) << 32 | (e.allocated & ~units));
 }
@@ -97,10 +99,38 @@ static int look(struct fmt_image *im, uint64_t guest, struct qcow2_entry *e)
     return status || !l2 ? status : qcow2_entry_get(im, l2, guest, e, &left);
 }
 
-/* A part [guest, end) of one cluster. whole: of whole subclusters. */
-static int zero_part(struct qcow2_plan *p, uint64_t guest, uint64_t end, bool whole, bool unmap)
+/*
+ * The bytes of an external data file, where they lie at their guest offsets. A
+ * raw one must read as zeros itself; any other may lose what is not kept.
+ */
+static int empty_data_file(struct qcow2_plan *p, uint64_t guest, uint64_t end, bool give_up)
+{
+    struct fmt_image *im = p->im;
+    const struct qcow2_state *st = im->state;
+    struct abi_io op = { .op = ABI_IO_DISCARD, .handle = im->data_handle };
+
+    end = min_u64(end, st->active.size);
+    if (!st->has_data_file || guest >= end) {
+        return FMT_OK;
+    }
+    if (st->data_file_raw) {
+        qcow2_plan_put(p, ABI_EXT_FILL_ZERO, guest, end - guest, guest);
+        return FMT_OK;
+    }
+    op.offset = align_up(guest, st->cluster_size);
+    op.length = align_down(end, st->cluster_size);
+    if (!give_up || !(im->flags & ABI_OPEN_DISCARD_UNMAP) || op.offset >= op.length) {
+        return FMT_OK;
+    }
+    op.length -= op.offset;
+    return im->env->io(im->env, &op, 1);
+}
+
+/* A part [guest, end) of one subcluster. */
+static int zero_part(struct qcow2_plan *p, uint64_t guest, uint64_t end, bool unmap)
 {
     const struct qcow2_state *st = p->im->state;
+    uint64_t first = align_down(guest, st->subcluster_size);
     struct qcow2_entry e;
     int status = look(p->im, guest, &e);
 
@@ -109,53 +139,69 @@ static int zero_part(struct qcow2_plan *p, uint64_t guest, uint64_t end, bool wh
     }
     enum qcow2_unit unit = qcow2_unit_of(st, &e, guest & (st->cluster_size - 1));
     /* part of what reads as zeros anyway: all of it can say so */
-    if (!whole && (unit == QCOW2_U_ZERO || (unit == QCOW2_U_HOLE && !st->backing_name.length))) {
-        guest = align_down(guest, st->subcluster_size);
-        end = align_up(end, st->subcluster_size);
-        whole = true;
-    }
-    if (!whole || (st->extended_l2 && e.class == QCOW2_C_COMPRESSED)) {
+    if (unit == QCOW2_U_DATA || (unit == QCOW2_U_HOLE && st->backing_name.length)) {
         return qcow2_plan_range(p, guest, end, ABI_EXT_FILL_ZERO);
     }
-    return st->extended_l2 ? zero_units(p->im, guest, end)
-                           : zero_clusters(p->im, guest, end, unmap || st->header.version < 3);
+    return st->extended_l2 ? zero_units(p, first, first + st->subcluster_size)
+                           : zero_clusters(p->im, first, first + st->subcluster_size,
+                                           unmap || st->header.version < 3);
 }
 
-int qcow2_plan_zero(struct qcow2_plan *p, uint64_t guest, uint64_t end, bool unmap)
+/* Whole subclusters [guest, end), in the tables if that can be. */
+static int zero_whole(struct qcow2_plan *p, uint64_t guest, uint64_t end, bool unmap)
 {
     const struct qcow2_state *st = p->im->state;
-    uint64_t unit = st->subcluster_size, size = st->cluster_size;
+    uint64_t size = st->cluster_size, at = guest;
     bool cannot = st->header.version < 3 && st->backing_name.length;
     int status = FMT_OK;
 
+    while (!status && !cannot && at < end) {
+        uint64_t stop = min_u64(end, align_down(at, size) + size);
+        struct qcow2_entry e;
+
+        if (is_aligned(at, size) && align_down(end, size) > at) {
+            stop = align_down(end, size);
+            status = zero_clusters(p->im, at, stop, unmap || st->header.version < 3);
+        } else {
+            status = look(p->im, at, &e);
+            cannot = !status && e.class == QCOW2_C_COMPRESSED;
+            if (!status && !cannot) {
+                status = zero_units(p, at, stop);
+            }
+        }
+        at = stop;
+    }
+    /* limit: where a part cannot, all of it is written */
+    return status || !cannot ? status
+                             : qcow2_plan_range(p, guest, min_u64(end, st->active.size),
+                                                ABI_EXT_FILL_ZERO);
+}
+
+/* All of [guest, end): the rest of a subcluster, whole ones, a beginning of one. */
+static int zero_range(struct qcow2_plan *p, uint64_t guest, uint64_t end, bool unmap)
+{
+    const struct qcow2_state *st = p->im->state;
+    uint64_t unit = st->subcluster_size;
     /* the end of the disk is as good as the end of a subcluster */
     uint64_t edge = end == st->active.size ? align_up(end, unit) : end;
     uint64_t head = min_u64(end, align_up(guest, unit));
     uint64_t tail = max_u64(head, align_down(edge, unit));
+    int status = FMT_OK;
 
     if (guest < head) {
-        status = cannot ? qcow2_plan_range(p, guest, head, ABI_EXT_FILL_ZERO)
-                        : zero_part(p, guest, head, false, unmap);
+        status = zero_part(p, guest, head, unmap);
     }
-    if (!status && cannot && head < tail) {
-        status = qcow2_plan_range(p, head, min_u64(tail, end), ABI_EXT_FILL_ZERO);
+    if (!status && head < tail) {
+        status = zero_whole(p, head, tail, unmap);
     }
-    /* whole subclusters, then whole clusters, then subclusters */
-    for (uint64_t at = head; !status && !cannot && at < tail;) {
-        uint64_t stop = min_u64(tail, align_down(at, size) + size);
-        if (is_aligned(at, size) && (is_aligned(tail, size) || align_down(tail, size) > at)) {
-            stop = align_down(tail, size);
-            status = zero_clusters(p->im, at, stop, unmap || st->header.version < 3);
-        } else {
-            status = zero_part(p, at, stop, true, unmap);
-        }
-        at = stop;
-    }
-    if (!status && tail < end) {
-        status = cannot ? qcow2_plan_range(p, tail, end, ABI_EXT_FILL_ZERO)
-                        : zero_part(p, tail, end, false, unmap);
-    }
-    return status;
+    return status || tail >= end ? status : zero_part(p, tail, end, unmap);
+}
+
+int qcow2_plan_zero(struct qcow2_plan *p, uint64_t guest, uint64_t end, bool unmap)
+{
+    int status = zero_range(p, guest, end, unmap);
+
+    return status ? status : empty_data_file(p, guest, end, unmap);
 }
 
 int qcow2_plan_discard(struct qcow2_plan *p, uint64_t guest, uint64_t end)
@@ -184,5 +230,5 @@ int qcow2_plan_discard(struct qcow2_plan *p, uint64_t guest, uint64_t end)
             status = zero_cluster(im, l2, at, true);
         }
     }
-    return status;
+    return status ? status : empty_data_file(p, align_up(guest, size), end, true);
 }
