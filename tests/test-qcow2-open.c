@@ -213,8 +213,8 @@ static void test_names(void)
     g_assert_cmpmem(st->backing_name.data, st->backing_name.length, "base", 4);
     g_assert_cmpmem(st->backing_format.data, st->backing_format.length, "raw", 3);
     g_assert_cmpmem(st->data_file.data, st->data_file.length, "data", 4);
-    g_assert_cmpuint(st->header_rest.length, ==, 120 - 105);
-    g_assert_cmpuint(be64_load(st->header_rest.data + 7), ==, 0x1122334455667788);
+    g_assert_cmpuint(st->header_rest.length, ==, 120 - 112);
+    g_assert_cmpuint(be64_load(st->header_rest.data), ==, 0x1122334455667788);
     g_assert_cmpuint(o.facts.flags & (ABI_FACT_BACKING | ABI_FACT_DATA_FILE), ==,
                      ABI_FACT_BACKING | ABI_FACT_DATA_FILE);
     opened_clear(&o);

@@ -43,6 +43,10 @@ int qcow2_bitmap_begin(struct fmt_image *im, struct qcow2_new_bitmap *current)
     struct qcow2_bitmap_work *b = st->writer->bitmaps;
 
     int status = qcow2_end_coded(im);
+    if (!status && !b->flushed) {
+        status = qcow2_flush(im);
+        b->flushed = !status;
+    }
     if (status) {
         return status;
     }

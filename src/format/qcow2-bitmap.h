@@ -60,6 +60,7 @@ struct qcow2_bitmap_work {
     uint8_t *cluster;           /* of its bits */
     uint64_t index;             /* of that cluster */
     uint64_t end;               /* byte of the bitmap behind the last that was set */
+    bool flushed;               /* the tables of the disk are in place: it comes before bitmaps */
     bool marked;                /* the cluster holds a bit that is not zero */
 };
 
