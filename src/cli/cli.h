@@ -30,7 +30,6 @@ typedef enum {
     CLI_END = 0,
     CLI_FLAG,           /* target: gboolean *, becomes TRUE */
     CLI_STRING,         /* target: char **, the last one wins; any bytes; freed by cli_run() */
-    CLI_STRINGS,        /* target: GPtrArray **, all of them in order; freed by cli_run() */
     CLI_OUTPUT,         /* target: CliOutput *, --output */
     CLI_CALL,           /* call is called, in the order of the command line */
 } CliArg;

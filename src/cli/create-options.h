@@ -9,6 +9,7 @@
 
 #include <glib.h>
 #include "cli/cli.h"
+#include "format/options.h"
 
 typedef struct CreateOptions CreateOptions;
 
@@ -17,6 +18,11 @@ typedef struct CreateOptions CreateOptions;
 gboolean create_options_accumulate(const CliOption *option, const char *value, GError **error);
 /* Is one of the words "help" or "?"? */
 gboolean create_options_want_help(const char *joined);
+
+/* The rows of a format, and of the file below it if that has a name, which the active profile knows:
+ * const struct fmt_option *, in the order of the "Formatting" line. NULL for a format that is
+ * unknown or cannot be created. */
+GPtrArray *create_options_rows(const char *format, const char *filename, GError **error);
 
 /* Print the options of a format: with a file's, or (filename NULL) the format's alone. FALSE for a
  * format that is unknown or cannot be created. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/object.h"
-#include "image/json-library.h"
+#include "image/options.h"
 
 /* Objects qemu-img can make; of these, secrets are of use here. */
 static const char *const types[] = {
@@ -114,29 +114,45 @@ static gboolean read_words(const char *words, Members *members, GError **error)
     return TRUE;
 }
 
-/* {"qom-type": ...}: all members are strings. */
+/* {"qom-type": ...}: a member that is no string has the value NULL; one that holds others is there
+ * by its own name. */
 static gboolean read_json(const char *text, Members *members, GError **error)
 {
-    g_autoptr(JsonParser) parser = NULL;
-    JsonObjectIter iter;
-    const char *name;
-    JsonNode *node;
+    static const char prefix[] = "Could not parse the JSON options: ";
+    g_autoptr(GError) reason = NULL;
+    g_autoptr(ImageOptions) options = options_from_json(text, &reason);
 
-    if (!json_library_load(error)) {
-        return FALSE;
+    if (options == NULL) {
+        return refuse(error, "%s", g_str_has_prefix(reason->message, prefix)
+                                       ? reason->message + strlen(prefix) : reason->message);
     }
-    parser = json_parser_new();
-    if (!json_parser_load_from_data(parser, text, -1, NULL)) {
-        return refuse(error, "JSON parse error, %s", "invalid JSON text");
-    }
-    json_object_iter_init(&iter, json_node_get_object(json_parser_get_root(parser)));
-    while (json_object_iter_next(&iter, &name, &node)) {
-        if (!JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_STRING) {
-            return refuse(error, "Invalid parameter type for '%s', expected: string", name);
-        }
-        add_member(members, name, strlen(name), json_node_dup_string(node));
+    for (guint i = 0; i < options_count(options); i++) {
+        const Option *option = options_nth(options, i);
+        gsize length = strcspn(option->key, ".");
+        gboolean whole = option->key[length] == '\0' && option->type == OPTION_STRING;
+
+        add_member(members, option->key, length, whole ? g_strdup(option->string) : NULL);
     }
     return TRUE;
+}
+
+static gboolean is_given(const Members *members, const char *name)
+{
+    for (guint i = 0; i < members->names->len; i++) {
+        if (g_str_equal(g_ptr_array_index(members->names, i), name)) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* A member that may be missing (*ret_text NULL), but not something else than a string. */
+static gboolean take_string(const Members *members, const char *name, const char **ret_text,
+                            GError **error)
+{
+    *ret_text = member(members, name);
+    return *ret_text != NULL || !is_given(members, name) ||
+           refuse(error, "Invalid parameter type for '%s', expected: string", name);
 }
 
 static gboolean print_help(const char *type, GError **error)
@@ -186,22 +202,28 @@ static gboolean check_names(const Members *members, GError **error)
     return TRUE;
 }
 
+/* The secret's own members, in the order in which qemu looks at them. */
 static gboolean add_secret(const Members *members, const char *id, GError **error)
 {
-    const char *file = member(members, "file"), *data = member(members, "data");
-    const char *format = member(members, "format");
+    const char *format, *keyid, *iv, *data, *file;
 
+    if (!take_string(members, "format", &format, error)) {
+        return FALSE;
+    }
     if (format != NULL && !g_str_equal(format, "raw") && !g_str_equal(format, "base64")) {
         return refuse(error, "Parameter 'format' does not accept value '%s'", format);
     }
-    if (!check_names(members, error)) {
+    if (!take_string(members, "keyid", &keyid, error) ||
+        !take_string(members, "iv", &iv, error) ||
+        !take_string(members, "data", &data, error) ||
+        !take_string(members, "file", &file, error) || !check_names(members, error)) {
         return FALSE;
     }
     if (file == NULL && data == NULL) {
-        return refuse(error, "Either 'file' or 'data' must be provided%s", "");
+        return refuse(error, "Either 'file' or '%s' must be provided", "data");
     }
     if (file != NULL && data != NULL) {
-        return refuse(error, "'file' and 'data' are mutually exclusive%s", "");
+        return refuse(error, "'file' and '%s' are mutually exclusive", "data");
     }
     if (file != NULL) {
         g_autofree char *content = NULL;
@@ -213,10 +235,10 @@ static gboolean add_secret(const Members *members, const char *id, GError **erro
             return FALSE;
         }
     }
-    if (member(members, "keyid") != NULL) {
-        if (!g_hash_table_contains(secrets, member(members, "keyid"))) {
-            return refuse(error, "No secret with id '%s'", member(members, "keyid"));
-        }
+    if (keyid != NULL && !g_hash_table_contains(secrets, keyid)) {
+        return refuse(error, "No secret with id '%s'", keyid);
+    }
+    if (keyid != NULL) {
         return refuse(error, "Secrets that are encrypted themselves are not part of this build of %s",
                       PACKAGE_NAME);
     }
@@ -240,16 +262,20 @@ gboolean object_option(const CliOption *option, const char *value, GError **erro
                       : !read_words(value, &members, error)) {
         return FALSE;
     }
-    type = member(&members, "qom-type");
-    id = member(&members, "id");
     if (members.want_help) {
-        return print_help(type, error);
+        return print_help(member(&members, "qom-type"), error);
+    }
+    if (!take_string(&members, "qom-type", &type, error)) {
+        return FALSE;
     }
     if (type == NULL) {
         return refuse(error, "Parameter '%s' is missing", "qom-type");
     }
     if (!g_strv_contains(types, type)) {
         return refuse(error, "Parameter 'qom-type' does not accept value '%s'", type);
+    }
+    if (!take_string(&members, "id", &id, error)) {
+        return FALSE;
     }
     if (id == NULL) {
         return refuse(error, "Parameter '%s' is missing", "id");

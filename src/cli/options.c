@@ -196,12 +196,6 @@ static gboolean take_option(const char *name, const char *value, gpointer data, 
         g_free(*(char **)o->target);
         *(char **)o->target = g_strdup(value);
         break;
-    case CLI_STRINGS:
-        if (*(GPtrArray **)o->target == NULL) {
-            *(GPtrArray **)o->target = g_ptr_array_new_with_free_func(g_free);
-        }
-        g_ptr_array_add(*(GPtrArray **)o->target, g_strdup(value));
-        break;
     case CLI_OUTPUT:
         return read_output(o, value, error);
     case CLI_CALL:
@@ -244,8 +238,6 @@ static void release_values(const CliCommand *command)
     for (const CliOption *o = command->options; o->arg != CLI_END; o++) {
         if (o->arg == CLI_STRING) {
             g_clear_pointer((char **)o->target, g_free);
-        } else if (o->arg == CLI_STRINGS && *(GPtrArray **)o->target != NULL) {
-            g_clear_pointer((GPtrArray **)o->target, g_ptr_array_unref);
         }
     }
 }

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which creation options there are, and "-o help". */
+#include "config.h"
+
+#include <glib/gstdio.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/create-options.h"
+#include "image/image.h"
+#include "profile/profile.h"
+
+/* What a device can be asked; its size is given. */
+static const struct fmt_option device_rows[] = {
+    { .name = "preallocation", .type = FMT_OPTION_STRING,
+      .help = "Preallocation mode (allowed values: off)" },
+};
+static const struct fmt_option_table device_options = {
+    "host_device", device_rows, G_N_ELEMENTS(device_rows)
+};
+
+/* The tables of what can be made, without those of the file below. */
+static const struct {
+    const char *format;
+    const struct fmt_option_table *tables[2];
+} formats[] = {
+    { "qcow2", { &qcow2_options } },
+    { "raw", { &raw_options } },
+    { "file", { &raw_options, &file_options } },
+    { "host_device", { &raw_options, &device_options } },
+};
+
+static gboolean has_row(const GPtrArray *rows, const char *name)
+{
+    for (guint i = 0; i < rows->len; i++) {
+        if (strcmp(((const struct fmt_option *)g_ptr_array_index(rows, i))->name, name) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* Append the rows of a table that the active profile knows; a name that is there stays. */
+static void add_table(GPtrArray *rows, const struct fmt_option_table *table)
+{
+    for (size_t i = 0; i < table->n_rows; i++) {
+        const struct fmt_option *row = &table->rows[i];
+
+        if (row->since * 100u <= profile_version() && !has_row(rows, row->name)) {
+            g_ptr_array_add(rows, (gpointer)row);
+        }
+    }
+}
+
+static gboolean is_device(const char *filename)
+{
+    GStatBuf st;
+
+    return g_str_has_prefix(filename, "host_device:") ||
+           (g_stat(filename, &st) == 0 && (S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode)));
+}
+
+GPtrArray *create_options_rows(const char *format, const char *filename, GError **error)
+{
+    g_autoptr(GPtrArray) rows = g_ptr_array_new();
+
+    for (gsize f = 0; f < G_N_ELEMENTS(formats); f++) {
+        for (gsize t = 0; t < 2 && g_str_equal(formats[f].format, format); t++) {
+            if (formats[f].tables[t] != NULL) {
+                add_table(rows, formats[f].tables[t]);
+            }
+        }
+    }
+    if (rows->len == 0) {
+        g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED,
+                    image_driver_known(format)
+                        ? "Format driver '%s' does not support image creation"
+                        : "Unknown file format '%s'", format);
+        return NULL;
+    }
+    if (filename != NULL) {
+        add_table(rows, is_device(filename) ? &device_options : &file_options);
+    }
+    return g_steal_pointer(&rows);
+}
+
+static int compare_rows(gconstpointer a, gconstpointer b)
+{
+    const struct fmt_option *const *x = a, *const *y = b;
+
+    return strcmp((*x)->name, (*y)->name);
+}
+
+gboolean create_options_help(const char *format, const char *filename, GError **error)
+{
+    static const char *const types[] = {
+        [FMT_OPTION_STRING] = "str",
+        [FMT_OPTION_BOOL] = "bool (on/off)",
+        [FMT_OPTION_NUMBER] = "num",
+        [FMT_OPTION_SIZE] = "size",
+    };
+    g_autoptr(GPtrArray) rows = create_options_rows(format, filename, error);
+
+    if (rows == NULL || (filename != NULL && !image_check_protocol(filename, error))) {
+        return FALSE;
+    }
+    g_ptr_array_sort(rows, compare_rows);
+    if (filename != NULL) {
+        puts("Supported options:");
+    } else {
+        printf("Supported %s options:\n", format);
+    }
+    for (guint i = 0; i < rows->len; i++) {
+        const struct fmt_option *row = g_ptr_array_index(rows, i);
+        g_autofree char *head = g_strdup_printf("%s=<%s>", row->name, types[row->type]);
+
+        printf("  %-22s - %s\n", head, row->help);
+    }
+    if (filename == NULL) {
+        puts("\nThe protocol level may support further options.\n"
+             "Specify the target filename to include those options.");
+    }
+    return TRUE;
+}
