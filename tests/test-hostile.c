@@ -200,7 +200,7 @@ static gboolean choose(gboolean kvm)
     g_free(report.why_not);
     g_assert_true(cell_choose(kvm ? "kvm" : "process", NULL));
     cell_use_payload(hostile_blob, hostile_blob_end);
-    cell_set_time_limit(TIME_LIMIT);
+    cell_set_time_limit(0);
     return works;
 }
 
@@ -265,6 +265,8 @@ static void test_act(gconstpointer data)
     g_autoptr(Cell) cell = cell_start(&(CellConfig){ .arena = 16 << 20 }, &error);
     g_assert_no_error(error);
     make_files(cell);
+    /* Only where it has to run out: on a busy machine a good cell may wait as long. */
+    cell_set_time_limit(row->code == CELL_ERROR_TIMEOUT ? TIME_LIMIT : 0);
 
     gint64 start = g_get_monotonic_time();
     gboolean good = cell_call(cell, &call, &error);
