@@ -8,6 +8,10 @@
  *
  * Let go: qemu-img's own crashes (ours must refuse); names with bytes that ours
  * escapes on a terminal; and a line map prints about refcounts it alone looks at.
+ * Where a repair ends otherwise on purpose (ours never makes the file longer for a
+ * refcount block far behind its end, does not give up over a broken one, and leaves
+ * bitmaps and the snapshot table alone), qemu-img must find no more in our result
+ * than in its own.
  */
 #include "config.h"
 
@@ -18,7 +22,7 @@
 #include "tests/testutil.h"
 #include "tests/twin-process.h"
 
-#define ROUNDS 16u
+#define ROUNDS 8u
 #define SECONDS 30u
 #define REFBLOCK_LINE "qcow2: Image is corrupt: Refblock offset "
 
@@ -29,12 +33,15 @@ static const char *const seeds[] = {
 
 static const struct {
     const char *name;
-    const char *words[4];
+    const char *words[5];
+    gboolean writes;
 } commands[] = {
-    { "info", { "info", "-f", "qcow2" } },
-    { "info-json", { "info", "--output=json", "-f", "qcow2" } },
-    { "check", { "check", "-f", "qcow2" } },
-    { "map", { "map", "--output=json", "-f", "qcow2" } },
+    { "info", { "info", "-f", "qcow2" }, FALSE },
+    { "info-json", { "info", "--output=json", "-f", "qcow2" }, FALSE },
+    { "check", { "check", "-f", "qcow2" }, FALSE },
+    { "map", { "map", "--output=json", "-f", "qcow2" }, FALSE },
+    { "repair-leaks", { "check", "-r", "leaks", "-f", "qcow2" }, TRUE },
+    { "repair-all", { "check", "-r", "all", "-f", "qcow2" }, TRUE },
 };
 
 typedef struct {
@@ -167,7 +174,7 @@ static struct twin_output *run(const char *program, const char *const *words)
     struct twin_output *output = NULL;
     guint n = 1;
 
-    for (guint i = 0; i < 4 && words[i] != NULL; i++) {
+    for (guint i = 0; i < 5 && words[i] != NULL; i++) {
         argv[n++] = (char *)words[i];
     }
     argv[n] = (char *)"x.qcow2";
@@ -212,6 +219,71 @@ static gboolean same(const struct twin_output *theirs, const struct twin_output 
            same_text(theirs->err, ours->err);
 }
 
+static void write_image(const GByteArray *f)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_file_set_contents("x.qcow2", (const char *)f->data, f->len, &error);
+    g_assert_no_error(error);
+}
+
+/* What qemu-img finds wrong now: 0 nothing, 1 leaks, 2 more, 3 it cannot even look. */
+static int badness(const char *qemu_img)
+{
+    static const int order[] = { 0, 3, 2, 1 };
+    struct twin_output *output = run(qemu_img, commands[2].words);
+    int bad = 0;
+
+    while (bad < 3 && order[bad] != output->rc) {
+        bad++;
+    }
+    twin_output_free(output);
+    return bad;
+}
+
+/* Run one after the other, each on a fresh copy; *ret_worse: ours left more to complain about. */
+static void run_both(const GByteArray *f, const char *qemu_img, guint command,
+                     struct twin_output **ret_theirs, struct twin_output **ret_ours,
+                     gboolean *ret_worse)
+{
+    const char *const *words = commands[command].words;
+    int bad = 3;
+
+    write_image(f);
+    *ret_theirs = run(qemu_img, words);
+    if (commands[command].writes) {
+        bad = badness(qemu_img);
+        write_image(f);
+    }
+    *ret_ours = run(test_instar_img(), words);
+    *ret_worse = commands[command].writes && badness(qemu_img) > bad;
+}
+
+static gboolean says_one(const struct twin_output *output, const char *const *words)
+{
+    while (*words != NULL && strstr(output->err->str, *words) == NULL) {
+        words++;
+    }
+    return *words != NULL;
+}
+
+/* Has one of the two ways of repairing its own reason to end otherwise? *worse is judged then,
+ * but for the snapshot table, which ours only reports. */
+static gboolean repairs_apart(const struct twin_output *theirs, const struct twin_output *ours,
+                              gboolean *worse)
+{
+    static const char *const table[] = { "snapshot table entry", "overhanging snapshots", NULL };
+    static const char *const given_up[] = { "ERROR writing refblock", "Marking image as corrupt",
+                                            NULL };
+    static const char *const not_grown[] = { "could not resize image: File too large", NULL };
+
+    if (says_one(theirs, table)) {
+        *worse = FALSE;
+        return TRUE;
+    }
+    return says_one(theirs, given_up) || says_one(ours, not_grown);
+}
+
 static void test_case(gconstpointer data)
 {
     const Case *c = data;
@@ -239,19 +311,21 @@ static void test_case(gconstpointer data)
 
         g_byte_array_append(f, (const guint8 *)seed, (guint)length);
         damage(rand, f, what);
-        g_file_set_contents("x.qcow2", (const char *)f->data, f->len, &error);
-        g_assert_no_error(error);
         g_file_set_contents("data", "", 0, &error);
         g_assert_no_error(error);
-        struct twin_output *theirs = run(qemu_img, commands[c->command].words);
-        struct twin_output *ours = run(test_instar_img(), commands[c->command].words);
+        struct twin_output *theirs, *ours;
+        gboolean worse, apart;
+        run_both(f, qemu_img, c->command, &theirs, &ours, &worse);
+        apart = commands[c->command].writes && repairs_apart(theirs, ours, &worse);
         drop_lines(theirs->out, "    \"actual-size\"");
         drop_lines(ours->out, "    \"actual-size\"");
-        if (!same(theirs, ours, g_str_has_prefix(commands[c->command].name, "map"))) {
+        if (worse ||
+            (!apart && !same(theirs, ours, g_str_equal(commands[c->command].name, "map")))) {
             g_test_message("%s, round %u:%s", name, round, what->str);
             g_test_message("qemu-img: status %d\n%s%s", theirs->rc, theirs->out->str,
                            theirs->err->str);
-            g_test_message("ours: status %d\n%s%s", ours->rc, ours->out->str, ours->err->str);
+            g_test_message("ours%s: status %d\n%s%s", worse ? ", worse" : "", ours->rc,
+                           ours->out->str, ours->err->str);
             g_test_fail();
         }
         twin_output_free(theirs);
@@ -264,6 +338,10 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     for (guint s = 0; s < G_N_ELEMENTS(seeds); s++) {
         for (guint c = 0; c < G_N_ELEMENTS(commands); c++) {
+            /* qemu-img writes bitmaps anew whenever it opens an image for writing */
+            if (commands[c].writes && g_str_equal(seeds[s], "bitmaps")) {
+                continue;
+            }
             g_autofree char *path =
                 g_strdup_printf("/qcow2/damage/%s/%s", seeds[s], commands[c].name);
             Case *test = g_new(Case, 1);

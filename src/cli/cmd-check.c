@@ -69,30 +69,6 @@ static gboolean look(Image *img, guint32 fix, struct abi_check *ret_check, GErro
     return ok;
 }
 
-/* The driver may be unable to repair: then looking is all right as long as nothing is broken. */
-static gboolean look_and_repair(Image *img, struct abi_check *check, GError **error)
-{
-    g_autoptr(GError) reason = NULL;
-
-    if (look(img, opt.fix, check, &reason)) {
-        return TRUE;
-    }
-    if (opt.fix == 0 || !g_error_matches(reason, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED)) {
-        g_propagate_error(error, g_steal_pointer(&reason));
-        return FALSE;
-    }
-    if (!look(img, 0, check, error)) {
-        return FALSE;
-    }
-    if (check->leaks != 0 || (check->corruptions != 0 && (opt.fix & ABI_FIX_ERRORS) != 0)) {
-        g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED,
-                    "Repairs are not part of this build of %s; the image was not changed",
-                    PACKAGE_NAME);
-        return FALSE;
-    }
-    return TRUE;
-}
-
 /* name: as the image was named on the command line. */
 static void tell(const char *name, Image *img, const struct abi_check *check)
 {
@@ -159,7 +135,7 @@ int cmd_check(const CliCommand *self, int n_args, char **args)
         (img = image_open(spec, flags, cache, &error)) == NULL) {
         return cli_fail(self, g_steal_pointer(&error));
     }
-    if (!look_and_repair(img, &check, &error) || !check_again(img, &check, &error)) {
+    if (!look(img, opt.fix, &check, &error) || !check_again(img, &check, &error)) {
         if (g_error_matches(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED)) {
             cli_error("This image format does not support checks");
             return STATUS_UNSUPPORTED;

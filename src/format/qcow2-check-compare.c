@@ -48,12 +48,15 @@ static int compare_one(struct qcow2_check *c, uint64_t cluster, uint64_t refcoun
     if (refcount == counted) {
         return FMT_OK;
     }
-    if (refcount < counted) {
-        c->ret->corruptions++;
-        return qcow2_tell(c, QCOW2_C_TOO_LOW, cluster, refcount, counted);
+    bool low = refcount < counted;
+    if (c->fixing & (low ? ABI_FIX_ERRORS : ABI_FIX_LEAKS)) {
+        int status = qcow2_tell(c, QCOW2_C_COUNT_MENDED, cluster, refcount, counted);
+        ++*(low ? &c->ret->corruptions_fixed : &c->ret->leaks_fixed);
+        return status ? status : qcow2_set_refcount(c, cluster, counted);
     }
-    c->ret->leaks++;
-    return qcow2_tell(c, QCOW2_C_LEAK, cluster, refcount, counted);
+    c->rebuild |= !refcount;
+    ++*(low ? &c->ret->corruptions : &c->ret->leaks);
+    return qcow2_tell(c, low ? QCOW2_C_TOO_LOW : QCOW2_C_LEAK, cluster, refcount, counted);
 }
 
 /* [from, to): clusters of the window whose refcounts are in one refcount block. */
@@ -144,6 +147,34 @@ static int examine_flag(struct qcow2_check *c, uint64_t entry, uint64_t offset, 
     }
 }
 
+static int tell_flag(struct qcow2_check *c, bool mended, int code, uint64_t a0, uint64_t a1,
+                     uint64_t a2)
+{
+    ++*(mended ? &c->ret->corruptions_fixed : &c->ret->corruptions);
+    return qcow2_tell(c, code, a0, a1, a2);
+}
+
+static int flip_l1_flag(struct qcow2_check *c, uint64_t index)
+{
+    const struct qcow2_view *l1 = &c->st->active;
+    uint32_t bits = c->st->header.cluster_bits;
+    struct qcow2_block *block;
+    uint32_t at;
+    int status = qcow2_check_place(c->im, l1->l1_offset >> bits,
+                                   div_up(l1->l1_size * 8ull, c->st->cluster_size),
+                                   QCOW2_PLACE_L1);
+
+    if (!status) {
+        status = qcow2_l1_block(c->im, l1, index, &block, &at);
+    }
+    if (!status) {
+        be64_store(block->data + at, be64_load(block->data + at) ^ QCOW2_COPIED);
+        qcow2_block_dirty(block);
+        qcow2_block_put(block);
+    }
+    return status;
+}
+
 static int check_copied_l2(struct qcow2_check *c, uint64_t l2_offset)
 {
     const struct qcow2_state *st = c->st;
@@ -163,12 +194,24 @@ static int check_copied_l2(struct qcow2_check *c, uint64_t l2_offset)
             status = examine_flag(c, entry, offset, &flag);
         }
         if (!status && !flag.right) {
-            c->ret->corruptions++;
-            status = qcow2_tell(c, QCOW2_C_COPIED_DATA, entry, flag.refcount, 0);
+            uint64_t bitmap = st->extended_l2 ? be64_load(p + 8) : 0;
+            bool mended = false;
+            if (c->fixing) {
+                status = qcow2_l2_walk_set(&w, entry ^ QCOW2_COPIED, bitmap, &mended);
+            }
+            if (!status) {
+                status = tell_flag(c, mended, mended ? QCOW2_C_DATA_MENDED : QCOW2_C_COPIED_DATA,
+                                   entry, flag.refcount, 0);
+            }
         }
         if (status) {
             break;
         }
+    }
+    if (!status && w.examined && !w.writable) {
+        status = qcow2_tell(c, QCOW2_C_OVERLAP_L2, QCOW2_EIO, 0, 0);
+        c->im->env->result->io_errno = QCOW2_EIO;
+        status = status ? status : fmt_fail(c->im->env, FMT_E_CORRUPT_CLUSTER);
     }
     qcow2_l2_walk_end(&w);
     return status;
@@ -189,8 +232,13 @@ int qcow2_check_copied(struct qcow2_check *c)
         }
         status = examine_flag(c, entry, l2, &flag);
         if (!status && !flag.right) {
-            c->ret->corruptions++;
-            status = qcow2_tell(c, QCOW2_C_COPIED_L2, i, entry, flag.refcount);
+            if (c->fixing) {
+                status = flip_l1_flag(c, i);
+            }
+            if (!status) {
+                status = tell_flag(c, c->fixing, c->fixing ? QCOW2_C_L2_MENDED : QCOW2_C_COPIED_L2,
+                                   i, entry, flag.refcount);
+            }
         }
         if (!status && flag.known) {
             status = check_copied_l2(c, l2);

@@ -4,14 +4,49 @@
 #define LARGE 255u              /* in a byte: look on the side */
 #define FIRST_SLOTS 1024u
 
-int qcow2_count_begin(struct qcow2_check *c)
+/* Clusters a rebuild may add to n: a refcount block for each that is covered, the
+ * blocks for those, and the table. */
+static uint64_t added_by_rebuild(const struct qcow2_state *st, uint64_t n)
+{
+    uint64_t blocks = div_up(n, 1ull << st->refblock_bits) + 1;
+    blocks += div_up(blocks, 1ull << st->refblock_bits) + 1;
+    return blocks + 2 * div_up(blocks * 8, st->cluster_size) + 1;
+}
+
+int qcow2_count_begin(struct qcow2_check *c, bool whole)
 {
     struct fmt_env *env = c->im->env;
+    uint64_t wanted = c->n_clusters + 1;
 
-    /* one more: what is counted may reach into the cluster behind the end */
+    if (whole) {
+        wanted += added_by_rebuild(c->st, wanted);
+    }
     c->size = min_u64(c->n_clusters + 1, QCOW2_CHECK_WINDOW);
-    c->counts = env->alloc(env, c->size);
+    c->room = min_u64(wanted, QCOW2_CHECK_WINDOW);
+    c->counts = env->alloc(env, c->room);
     return c->counts ? FMT_OK : fmt_fail(env, FMT_E_NO_MEMORY);
+}
+
+int qcow2_count_grow(struct qcow2_check *c, uint64_t end)
+{
+    struct fmt_env *env = c->im->env;
+    uint64_t wanted = end + added_by_rebuild(c->st, end);
+
+    if (c->base || wanted > QCOW2_CHECK_WINDOW) {
+        return fmt_fail(env, FMT_E_NO_MEMORY);
+    }
+    if (wanted > c->room) {
+        uint8_t *counts = env->alloc(env, wanted);
+        if (!counts) {
+            return fmt_fail(env, FMT_E_NO_MEMORY);
+        }
+        __builtin_memcpy(counts, c->counts, c->size);
+        env->free(env, c->counts);
+        c->counts = counts;
+        c->room = wanted;
+    }
+    c->size = max_u64(c->size, end);
+    return FMT_OK;
 }
 
 static void forget_large(struct qcow2_check *c)
@@ -33,7 +68,7 @@ void qcow2_count_window(struct qcow2_check *c, uint64_t base)
 {
     forget_large(c);
     c->base = base;
-    __builtin_memset(c->counts, 0, c->size);
+    __builtin_memset(c->counts, 0, c->room);
 }
 
 static struct qcow2_large *slot_of(struct qcow2_large *slots, uint64_t mask, uint64_t cluster)

@@ -53,6 +53,33 @@ int qcow2_l2_walk_next(struct qcow2_l2_walk *w, const uint8_t **ret)
     return FMT_OK;
 }
 
+int qcow2_l2_walk_set(struct qcow2_l2_walk *w, uint64_t entry, uint64_t bitmap, bool *ret_done)
+{
+    const struct qcow2_state *st = w->c->st;
+
+    *ret_done = w->block;
+    if (!w->block) {
+        return FMT_OK;
+    }
+    if (!w->examined) {
+        int status = qcow2_check_place(w->c->im, w->l2_offset >> st->header.cluster_bits, 1,
+                                       QCOW2_PLACE_L2);
+        if (status && status != FMT_E_CORRUPT_CLUSTER) {
+            return status;
+        }
+        w->examined = true;
+        w->writable = !status;
+    }
+    if (w->writable) {
+        be64_store(w->block->data + w->at - st->l2_entry_size, entry);
+        if (st->extended_l2) {
+            be64_store(w->block->data + w->at - 8, bitmap);
+        }
+        qcow2_block_dirty(w->block);
+    }
+    return FMT_OK;
+}
+
 /* What one L2 table tells about the figures of allocation. */
 struct figures {
     bool wanted;
@@ -99,13 +126,46 @@ static int check_compressed(struct qcow2_check *c, struct figures *f, uint64_t e
     return qcow2_count(c, offset, length);
 }
 
-static int check_standard(struct qcow2_check *c, struct figures *f, uint64_t entry,
-                          uint64_t bitmap)
+/* A preallocated cluster at an impossible place holds nothing: the entry loses the place and
+ * keeps what it reads as. */
+static int mend_prealloc(struct qcow2_check *c, struct qcow2_l2_walk *w, uint64_t offset,
+                         uint64_t bitmap)
+{
+    bool done;
+    int status = qcow2_tell(c, QCOW2_C_PREALLOC_MENDED, offset, 0, 0);
+
+    if (!status) {
+        status = qcow2_l2_walk_set(w, c->st->extended_l2 ? 0 : QCOW2_ZERO, bitmap, &done);
+    }
+    if (!status && !w->writable) {
+        status = qcow2_tell(c, QCOW2_C_OVERLAP, 0, 0, 0);
+        c->im->env->result->io_errno = QCOW2_EIO;
+        return status ? status : fmt_fail(c->im->env, FMT_E_CORRUPT_CLUSTER);
+    }
+    c->ret->corruptions_fixed++;
+    return status;
+}
+
+/* A cluster that does not begin where one can. *ret_gone: it is out of the table now. */
+static int tell_unaligned(struct qcow2_check *c, struct qcow2_l2_walk *w, uint64_t offset,
+                          uint64_t bitmap, bool data, bool *ret_gone)
+{
+    *ret_gone = !data && (c->fixing & ABI_FIX_ERRORS) && w->block;
+    if (*ret_gone) {
+        return mend_prealloc(c, w, offset, bitmap);
+    }
+    return qcow2_tell_corrupt(c, data ? QCOW2_C_DATA_UNALIGNED : QCOW2_C_PREALLOC_UNALIGNED,
+                              offset, 0, 0);
+}
+
+static int check_standard(struct qcow2_check *c, struct figures *f, struct qcow2_l2_walk *w,
+                          uint64_t entry, uint64_t bitmap)
 {
     struct qcow2_state *st = c->st;
     uint64_t offset = entry & QCOW2_L2_OFFSET;
     uint32_t allocated = (uint32_t)bitmap;
     bool zero = !st->extended_l2 && (entry & QCOW2_ZERO);
+    bool gone = false;
     int status = FMT_OK;
 
     if (!offset && !(st->has_data_file && (entry & QCOW2_COPIED) && !zero)) {
@@ -115,11 +175,10 @@ static int check_standard(struct qcow2_check *c, struct figures *f, uint64_t ent
         status = qcow2_tell_corrupt(c, QCOW2_C_BITMAP_CORRUPT, offset, 0, 0);
     }
     if (!status && !is_aligned(offset, st->cluster_size)) {
-        bool data = st->extended_l2 ? allocated != 0 : !zero;
-        status = qcow2_tell_corrupt(c, data ? QCOW2_C_DATA_UNALIGNED : QCOW2_C_PREALLOC_UNALIGNED,
-                                    offset, 0, 0);
+        status = tell_unaligned(c, w, offset, bitmap, st->extended_l2 ? allocated != 0 : !zero,
+                                &gone);
     }
-    if (status) {
+    if (status || gone) {
         return status;
     }
     if (f->wanted) {
@@ -128,7 +187,8 @@ static int check_standard(struct qcow2_check *c, struct figures *f, uint64_t ent
     return st->has_data_file ? FMT_OK : qcow2_count(c, offset, st->cluster_size);
 }
 
-static int check_entry(struct qcow2_check *c, struct figures *f, const uint8_t *p, uint32_t index)
+static int check_entry(struct qcow2_check *c, struct figures *f, struct qcow2_l2_walk *w,
+                       const uint8_t *p)
 {
     uint64_t entry = be64_load(p);
     uint64_t bitmap = c->st->extended_l2 ? be64_load(p + 8) : 0;
@@ -140,8 +200,8 @@ static int check_entry(struct qcow2_check *c, struct figures *f, const uint8_t *
             return status;
         }
     }
-    return compressed ? check_compressed(c, f, entry, bitmap, index)
-                      : check_standard(c, f, entry, bitmap);
+    return compressed ? check_compressed(c, f, entry, bitmap, w->index - 1)
+                      : check_standard(c, f, w, entry, bitmap);
 }
 
 static int check_l2(struct qcow2_check *c, uint64_t l2_offset, bool active)
@@ -153,7 +213,7 @@ static int check_l2(struct qcow2_check *c, uint64_t l2_offset, bool active)
 
     qcow2_l2_walk_begin(c, l2_offset, &w);
     while (!(status = qcow2_l2_walk_next(&w, &p)) && p) {
-        status = check_entry(c, &f, p, w.index - 1);
+        status = check_entry(c, &f, &w, p);
         if (status) {
             break;
         }

@@ -79,19 +79,50 @@ static int check_bitmaps(struct qcow2_check *c)
     return status;
 }
 
+/* When mending, the file is made long enough for the block: it reads as zeros then, and the counts
+ * it should hold are found missing. */
+static int refblock_outside(struct qcow2_check *c, uint64_t cluster, uint64_t index,
+                            bool *ret_there)
+{
+    uint32_t error;
+
+    *ret_there = false;
+    if (!(c->fixing & ABI_FIX_ERRORS)) {
+        return qcow2_tell_corrupt(c, QCOW2_C_REFBLOCK_OUTSIDE, index, 0, 0);
+    }
+    int status = qcow2_tell(c, QCOW2_C_REFBLOCK_MENDED, index, 0, 0);
+    if (!status) {
+        status = qcow2_make_room(c, cluster, &error);
+    }
+    if (!status && error) {
+        c->rebuild = true;
+        c->ret->corruptions++;
+        return qcow2_tell(c, QCOW2_C_NO_RESIZE, error, 0, 0);
+    }
+    *ret_there = !status;
+    c->ret->corruptions_fixed += *ret_there;
+    return status;
+}
+
 static int check_refblock(struct qcow2_check *c, uint64_t entry, uint64_t index)
 {
     uint64_t offset = entry & QCOW2_REFTABLE_OFFSET;
     uint64_t cluster = offset >> c->st->header.cluster_bits;
 
     if (entry & QCOW2_REFTABLE_RESERVED) {
+        c->rebuild = true;
         return qcow2_tell_corrupt(c, QCOW2_C_REFTABLE_RESERVED, index, 0, 0);
     }
     if (!is_aligned(offset, c->st->cluster_size)) {
+        c->rebuild = true;
         return qcow2_tell_corrupt(c, QCOW2_C_REFBLOCK_UNALIGNED, index, 0, 0);
     }
     if (cluster >= c->n_clusters) {
-        return qcow2_tell_corrupt(c, QCOW2_C_REFBLOCK_OUTSIDE, index, 0, 0);
+        bool there;
+        int failed = refblock_outside(c, cluster, index, &there);
+        if (failed || !there) {
+            return failed;
+        }
     }
     int status = qcow2_count(c, offset, c->st->cluster_size);
     if (status || !qcow2_in_window(c, cluster)) {
@@ -99,6 +130,7 @@ static int check_refblock(struct qcow2_check *c, uint64_t entry, uint64_t index)
     }
     uint64_t counted = qcow2_counted(c, cluster);
     if (counted != 1) {
+        c->rebuild = true;
         c->ret->corruptions++;
         return qcow2_tell(c, QCOW2_C_REFBLOCK_SHARED, index, counted, 0);
     }

@@ -24,11 +24,16 @@ int qcow2_tell_corrupt(struct qcow2_check *c, int code, uint64_t a0, uint64_t a1
 
 int qcow2_tell_refblock(struct qcow2_check *c, uint64_t offset, uint64_t index)
 {
+    bool writable = c->im->flags & ABI_OPEN_WRITE;
+
     if (c->st->told_corrupt) {
         return FMT_OK;
     }
     c->st->told_corrupt = true;
-    return qcow2_tell(c, QCOW2_X_REFBLOCK_UNALIGNED, offset, index, 0);
+    int status = writable ? qcow2_mark_corrupt(c->im) : FMT_OK;
+    return status ? status
+                  : qcow2_tell(c, QCOW2_X_REFBLOCK_UNALIGNED - (writable ? QCOW2_X_MARKING : 0),
+                               offset, index, 0);
 }
 
 /* id and name, with a zero byte between. */
@@ -104,33 +109,169 @@ static int check_snapshot_table(struct qcow2_check *c)
     return status;
 }
 
+static int fail_check(struct qcow2_check *c)
+{
+    c->im->env->result->io_errno = QCOW2_EIO;
+    return fmt_fail(c->im->env, FMT_E_IO);
+}
+
+/* One turn without changes to counts: everything walked, then told. *ret_walked: the
+ * figures before the counts were compared. */
+static int look(struct qcow2_check *c, uint64_t base, struct abi_check *ret_walked)
+{
+    c->first_turn = base == 0;
+    qcow2_count_window(c, base);
+    c->fixing = c->first_turn ? c->fix : 0;
+    int status = qcow2_check_walk(c);
+    c->fixing = 0;
+    *ret_walked = *c->ret;
+    if (!status && c->fix) {
+        /* references are gone from the disk before their counts */
+        status = qcow2_cache_write_back(c->im, QCOW2_KIND_L1);
+    }
+    return status ? status : qcow2_check_compare(c);
+}
+
+/* Single counts of this window, as far as asked for. Mended ones do not count as found. */
+static int mend_counts(struct qcow2_check *c, const struct abi_check *walked)
+{
+    if (!c->ret->leaks && !c->ret->corruptions) {
+        return FMT_OK;
+    }
+    *c->ret = *walked;
+    c->fixing = c->fix;
+    int status = qcow2_check_compare(c);
+    c->fixing = 0;
+    return status ? status : qcow2_give_back(c);
+}
+
+/* New refcount blocks, then everything is looked at again. The old ones are leaks, which are
+ * mended without being told as such. */
+static int rebuild(struct qcow2_check *c)
+{
+    struct abi_check *ret = c->ret;
+    uint64_t leaks = ret->leaks, corruptions = ret->corruptions;
+    struct abi_check walked;
+
+    int status = qcow2_tell(c, QCOW2_C_REBUILDING, 0, 0, 0);
+    if (!status) {
+        status = qcow2_rebuild(c);
+    }
+    if (status) {
+        return status;
+    }
+    ret->leaks = ret->corruptions = ret->check_errors = 0;
+    ret->allocated_clusters = ret->fragmented_clusters = ret->compressed_clusters = 0;
+    c->rebuild = false;
+    c->first_turn = true;
+    c->highest = 0;
+    qcow2_count_window(c, 0);
+    status = qcow2_check_walk(c);
+    walked = *ret;
+    if (!status) {
+        c->fixing = c->fix & ABI_FIX_LEAKS;
+        status = qcow2_check_compare(c);
+        c->fixing = 0;
+    }
+    if (!status) {
+        status = qcow2_give_back(c);
+    }
+    if (!status && c->rebuild) {
+        qcow2_tell(c, QCOW2_C_STILL_BROKEN, 0, 0, 0);
+        return fail_check(c);
+    }
+    /* that comparison is only about the old blocks: its figures do not count */
+    *ret = walked;
+    ret->leaks_fixed += leaks > ret->leaks ? leaks - ret->leaks : 0;
+    ret->corruptions_fixed += corruptions > ret->corruptions ? corruptions - ret->corruptions : 0;
+    return status;
+}
+
 /* All windows, one after the other. */
 static int check_refcounts(struct qcow2_check *c)
 {
-    int status = qcow2_count_begin(c);
+    int status = qcow2_count_begin(c, c->fix);
     uint64_t turns = div_up(c->n_clusters + 1, c->size);
 
     if (!status && turns > QCOW2_CHECK_MAX_TURNS) {
         status = fmt_fail(c->im->env, FMT_E_NO_MEMORY);
     }
     for (uint64_t turn = 0; turn < turns && !status; turn++) {
-        c->first_turn = turn == 0;
-        qcow2_count_window(c, turn * c->size);
-        status = qcow2_check_walk(c);
-        if (!status) {
-            status = qcow2_check_compare(c);
+        struct abi_check walked;
+        status = look(c, turn * c->size, &walked);
+        if (status || !c->fix) {
+            continue;
+        }
+        if (!c->rebuild) {
+            status = mend_counts(c, &walked);
+        } else if (c->fix & ABI_FIX_ERRORS) {
+            status = rebuild(c);
+        } else {
+            status = qcow2_tell(c, QCOW2_C_NEED_REBUILD, 0, 0, 0);
+            status = status ? status : fail_check(c);
         }
     }
     qcow2_count_end(c);
     return status;
 }
 
+/* Flags may be mended with the leaks if nothing else was wrong: they need no decision. */
+static int check_flags(struct qcow2_check *c)
+{
+    const struct abi_check *ret = c->ret;
+    bool harmless = !ret->check_errors && !ret->corruptions && !ret->leaks;
+
+    c->fixing = (c->fix & ABI_FIX_ERRORS) || (c->fix && harmless) ? c->fix : 0;
+    int status = qcow2_check_copied(c);
+    c->fixing = 0;
+    return status;
+}
+
+/* All out; then the image says that it was closed, and that it is sound, if it is. */
+static int finish(struct qcow2_check *c)
+{
+    struct qcow2_header *h = &c->st->header;
+    bool sound = !c->ret->check_errors && !c->ret->corruptions;
+    uint64_t bits = h->incompatible &
+                    (QCOW2_INCOMPAT_DIRTY | (sound ? QCOW2_INCOMPAT_CORRUPT : 0));
+    uint8_t bytes[8];
+
+    int status = qcow2_cache_write_back(c->im, QCOW2_KIND_L1);
+    if (!status) {
+        status = fmt_flush(c->im->env, 0);
+    }
+    if (status || !bits) {
+        return status;
+    }
+    be64_store(bytes, h->incompatible & ~bits);
+    status = fmt_write(c->im->env, 0, QCOW2_H_INCOMPATIBLE, bytes, sizeof bytes);
+    if (!status) {
+        h->incompatible &= ~bits;
+        status = fmt_flush(c->im->env, 0);
+    }
+    return status;
+}
+
+static int check_all(struct qcow2_check *c)
+{
+    int status = check_snapshot_table(c);
+
+    if (!status && c->fix) {
+        /* what may be written where is known to the writing side */
+        status = qcow2_writer_start(c->im);
+    }
+    if (!status) {
+        status = check_refcounts(c);
+    }
+    if (!status) {
+        status = check_flags(c);
+    }
+    return !status && c->fix ? finish(c) : status;
+}
+
 int qcow2_check(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
                 struct props_writer *messages)
 {
-    if (fix) {
-        return fmt_fail(im->env, FMT_E_UNSUPPORTED);
-    }
     struct qcow2_state *st = im->state;
     struct qcow2_check c = {
         .im = im,
@@ -141,6 +282,9 @@ int qcow2_check(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
         .first_turn = true,
     };
 
+    if (fix && !(im->flags & ABI_OPEN_WRITE)) {
+        return fmt_fail(im->env, FMT_E_READ_ONLY);
+    }
     int status = fmt_file_size(im->env, 0, &c.file_size);
     if (status) {
         return status;
@@ -149,12 +293,10 @@ int qcow2_check(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
     c.max_refcount = st->header.refcount_order == 6 ? UINT64_MAX
                                                     : (1ull << (1u << st->header.refcount_order)) - 1;
     ret->total_clusters = div_up(st->active.size, st->cluster_size);
-    status = check_snapshot_table(&c);
-    if (!status) {
-        status = check_refcounts(&c);
-    }
-    if (!status) {
-        status = qcow2_check_copied(&c);
+    status = check_all(&c);
+    if (fix) {
+        /* the file may be longer than when the writing side was made */
+        qcow2_writer_free(im);
     }
     if (status) {
         /* what was found so far is told even so */

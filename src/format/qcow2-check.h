@@ -5,13 +5,18 @@
  * file with more clusters than the window is walked once a window. What a walk
  * finds wrong is told in the first turn only.
  *
+ * Repairing: a count that is too high or too low is set where it stands. Where
+ * a used cluster has no count at all, or a refcount block cannot be believed, all
+ * blocks are made anew in free clusters and the header is turned over to them
+ * (qcow2-repair.c); that needs the whole file in one window.
+ *
  * Messages and their order are those of qemu-img 7.2, learned by damaging
  * images; every value in them is the image's.
  */
 #ifndef INSTAR_QCOW2_CHECK_H
 #define INSTAR_QCOW2_CHECK_H
 
-#include "format/qcow2.h"
+#include "format/qcow2-write.h"
 
 #define QCOW2_CHECK_WINDOW (16u << 20)      /* clusters counted in one turn */
 #define QCOW2_CHECK_MAX_TURNS 256u          /* then the file is too large to be checked */
@@ -27,7 +32,9 @@ struct qcow2_check {
     struct qcow2_state *st;
     struct abi_check *ret;
     struct props_writer *messages;
-    uint32_t fix;               /* ABI_FIX_* */
+    uint32_t fix;               /* ABI_FIX_*: what was asked for */
+    uint32_t fixing;            /* ... and what the phase that runs now may do */
+    bool rebuild;               /* single counts cannot mend it */
 
     uint64_t file_size;
     uint64_t n_clusters;        /* of the file, the last one begun counts; one more once a
@@ -36,7 +43,8 @@ struct qcow2_check {
 
     /* the window */
     uint64_t base;              /* first cluster */
-    uint64_t size;              /* clusters */
+    uint64_t size;              /* clusters counted: of the file, and one more */
+    uint64_t room;              /* bytes of counts */
     uint8_t *counts;
     bool first_turn;
 
@@ -46,6 +54,9 @@ struct qcow2_check {
     uint64_t n_large;
 
     uint64_t highest;           /* cluster that is used or counted */
+
+    /* clusters that are free now, not given back to the file system yet */
+    uint64_t freed, n_freed;
 };
 
 /* ---- telling (qcow2-check.c) ---- */
@@ -60,13 +71,16 @@ int qcow2_tell_refblock(struct qcow2_check *c, uint64_t offset, uint64_t index);
 
 /* ---- counting (qcow2-check-count.c) ---- */
 
-int qcow2_count_begin(struct qcow2_check *c);
+/* Memory for the window; whole: it has to hold the whole file and what a rebuild adds. */
+int qcow2_count_begin(struct qcow2_check *c, bool whole);
 void qcow2_count_end(struct qcow2_check *c);
 /* Empty the window and put it at base. */
 void qcow2_count_window(struct qcow2_check *c, uint64_t base);
 /* One reference for each cluster of [offset, offset + size); a range that begins
  * too far behind the end of the file is told instead. */
 int qcow2_count(struct qcow2_check *c, uint64_t offset, uint64_t size);
+/* Let the window reach up to cluster end (exclusive), if it can. */
+int qcow2_count_grow(struct qcow2_check *c, uint64_t end);
 /* References counted for a cluster of the window. */
 uint64_t qcow2_counted(const struct qcow2_check *c, uint64_t cluster);
 static inline bool qcow2_in_window(const struct qcow2_check *c, uint64_t cluster)
@@ -90,10 +104,15 @@ struct qcow2_l2_walk {
     struct qcow2_block *block;  /* of an aligned table */
     uint32_t at, left;
     struct qcow2_reader reader; /* of an unaligned one */
+    bool examined, writable;    /* may it be changed where it lies? */
 };
 void qcow2_l2_walk_begin(struct qcow2_check *c, uint64_t l2_offset, struct qcow2_l2_walk *w);
 /* The next entry's bytes, NULL at the end. */
 int qcow2_l2_walk_next(struct qcow2_l2_walk *w, const uint8_t **ret);
+/* Replace the entry just read. *ret_done false: the table does not begin at a cluster.
+ * Nothing is changed, and w->writable false, where it lies over another table: the image is
+ * marked as corrupt then, and of no use any more. */
+int qcow2_l2_walk_set(struct qcow2_l2_walk *w, uint64_t entry, uint64_t bitmap, bool *ret_done);
 void qcow2_l2_walk_end(struct qcow2_l2_walk *w);
 
 /* ---- comparing with what the image says (qcow2-check-compare.c) ---- */
@@ -102,5 +121,17 @@ void qcow2_l2_walk_end(struct qcow2_l2_walk *w);
 int qcow2_check_compare(struct qcow2_check *c);
 /* The COPIED flags of the active tables against the refcounts. */
 int qcow2_check_copied(struct qcow2_check *c);
+
+/* ---- repairing (qcow2-repair.c) ---- */
+
+/* Set the refcount of a cluster whose refcount block is there, in the cache. */
+int qcow2_set_refcount(struct qcow2_check *c, uint64_t cluster, uint64_t refcount);
+/* Give the clusters that became free back, once their counts are on disk. */
+int qcow2_give_back(struct qcow2_check *c);
+/* New refcount blocks and a new table for what is counted, in clusters that are not; then the
+ * header points to them. The old ones are leaks afterwards. */
+int qcow2_rebuild(struct qcow2_check *c);
+/* The file shall hold cluster (a refcount block lies there). *ret_error: errno if it cannot. */
+int qcow2_make_room(struct qcow2_check *c, uint64_t cluster, uint32_t *ret_error);
 
 #endif

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "format/qcow2.h"
 
-/* Set the corrupt bit on disk at once; version 2 has none. */
-static int mark(struct fmt_image *im)
+int qcow2_mark_corrupt(struct fmt_image *im)
 {
     struct qcow2_state *st = im->state;
     uint8_t bytes[8];
 
-    st->dead = true;
     if (st->header.version < 3 || (st->header.incompatible & QCOW2_INCOMPAT_CORRUPT)) {
         return FMT_OK;
     }
@@ -32,7 +30,8 @@ int qcow2_corrupt(struct fmt_image *im, int code, uint64_t a0, uint64_t a1, uint
     if (!st->told_corrupt || (writable && !st->dead)) {
         st->told_corrupt = true;
         if (writable) {
-            status = mark(im);
+            st->dead = true;
+            status = qcow2_mark_corrupt(im);
         }
         if (!status) {
             status = fmt_message(im->env, &w, &m, 0, 0);

@@ -361,7 +361,14 @@ int qcow2_open(struct fmt_image *im, struct abi_facts *facts, struct props_write
     if (!status) {
         status = warn(im, props);
     }
+    if (!status) {
+        status = qcow2_make_ready(im, props);
+    }
     if (status) {
+        /* a failed repair has told what it found */
+        struct abi_result kept = *im->env->result;
+        im->env->emit(im->env, props);
+        *im->env->result = kept;
         qcow2_free(im);
         return status;
     }

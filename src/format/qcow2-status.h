@@ -75,6 +75,7 @@ enum qcow2_status {
     QCOW2_E_BACKING_LENGTH = -1055,
     QCOW2_E_BACKING_READ = -1056,       /* {errno} */
     QCOW2_E_RAW_WITHOUT_DATA_FILE = -1057,
+    QCOW2_E_DIRTY_REPAIR = -1058,       /* {errno} */
 
     /* snapshot table */
     QCOW2_E_SNAPSHOT_READ = -1070,      /* {errno} */
@@ -127,6 +128,17 @@ enum qcow2_status {
     QCOW2_C_LEAK = -1126,               /* {0} cluster, {1} refcount, {2} references */
     QCOW2_C_COPIED_L2 = -1127,          /* {0} L1 index, {1} entry, {2} refcount */
     QCOW2_C_COPIED_DATA = -1128,        /* {0} entry, {1} refcount */
+    QCOW2_C_PREALLOC_MENDED = -1129,    /* {0} offset */
+    QCOW2_C_REFBLOCK_MENDED = -1130,    /* {0} index */
+    QCOW2_C_NO_RESIZE = -1131,          /* {0} errno */
+    QCOW2_C_COUNT_MENDED = -1132,       /* {0} cluster, {1} refcount, {2} references */
+    QCOW2_C_REBUILDING = -1133,
+    QCOW2_C_NEED_REBUILD = -1134,
+    QCOW2_C_STILL_BROKEN = -1135,
+    QCOW2_C_L2_MENDED = -1136,          /* {0} L1 index, {1} entry, {2} refcount */
+    QCOW2_C_DATA_MENDED = -1137,        /* {0} entry, {1} refcount */
+    QCOW2_C_OVERLAP = -1138,
+    QCOW2_C_OVERLAP_L2 = -1139,         /* {0} errno */
     /* a check that could not read the snapshot table says why: QCOW2_E_SNAPSHOT_* lower by
      * this; {0} is the errno of QCOW2_E_SNAPSHOT_READ */
     QCOW2_C_TABLE_READ = 300,

@@ -271,6 +271,8 @@ static inline void qcow2_compressed_range(const struct qcow2_state *st, uint64_t
  * time only. An image opened for writing is marked as corrupt and can no longer
  * be used. Returns FMT_E_CORRUPT_CLUSTER, what the reader or writer gets. */
 int qcow2_corrupt(struct fmt_image *im, int code, uint64_t a0, uint64_t a1, uint64_t a2);
+/* Set the corrupt bit on disk at once; version 2 has none. */
+int qcow2_mark_corrupt(struct fmt_image *im);
 
 /* ---- extensions, snapshots, bitmaps ------------------------------------------------ */
 
@@ -350,6 +352,8 @@ int qcow2_bitmaps_validate(struct fmt_image *im);
 /* Free im->state and what hangs on it. */
 void qcow2_free(struct fmt_image *im);
 void qcow2_fill_facts(const struct qcow2_state *st, struct abi_facts *facts);
+/* Opened for writing: clear what we do not know, mend an image that was not closed. */
+int qcow2_make_ready(struct fmt_image *im, struct props_writer *messages);
 /* The names ABI_INFO_NAMES is about. */
 void qcow2_put_names(const struct qcow2_state *st, struct props_writer *props);
 /* The LUKS header of an encrypted image, judged; and the member "encrypt" of info. */
