@@ -130,10 +130,32 @@ struct flag {
     uint64_t refcount;
 };
 
+/* The refcount of a cluster; the piece it was found in is held, as the next one is mostly there. */
+static int held_refcount(struct qcow2_check *c, uint64_t cluster, uint64_t *ret_refcount)
+{
+    struct qcow2_held *h = &c->held;
+
+    if (cluster - h->first >= h->n) {
+        if (h->block) {
+            qcow2_block_put(h->block);
+        }
+        *h = (struct qcow2_held){ .block = 0 };
+        int status = qcow2_refcount_piece(c->im, cluster, &h->block, &h->first, &h->n);
+        if (status) {
+            h->n = 0;
+            return status;
+        }
+    }
+    *ret_refcount = h->block ? qcow2_refcount_load(h->block->data, c->st->header.refcount_order,
+                                                   cluster - h->first)
+                             : 0;
+    return FMT_OK;
+}
+
 static int examine_flag(struct qcow2_check *c, uint64_t entry, uint64_t offset, struct flag *ret)
 {
     const uint64_t *arg = c->im->env->result->err_arg;
-    int status = qcow2_refcount_get(c->im, offset >> c->st->header.cluster_bits, &ret->refcount);
+    int status = held_refcount(c, offset >> c->st->header.cluster_bits, &ret->refcount);
 
     ret->known = !status;
     ret->right = status || (ret->refcount == 1) == !!(entry & QCOW2_COPIED);
@@ -244,5 +266,9 @@ int qcow2_check_copied(struct qcow2_check *c)
             status = check_copied_l2(c, l2);
         }
     }
+    if (c->held.block) {
+        qcow2_block_put(c->held.block);
+    }
+    c->held = (struct qcow2_held){ .block = 0 };
     return status;
 }

@@ -27,6 +27,12 @@ struct qcow2_large {
     uint64_t count;
 };
 
+/* A pinned piece of a refcount block, or n clusters from first without one. */
+struct qcow2_held {
+    struct qcow2_block *block;
+    uint64_t first, n;
+};
+
 struct qcow2_check {
     struct fmt_image *im;
     struct qcow2_state *st;
@@ -54,6 +60,8 @@ struct qcow2_check {
     uint64_t n_large;
 
     uint64_t highest;           /* cluster that is used or counted */
+
+    struct qcow2_held held;
 
     /* clusters that are free now, not given back to the file system yet */
     uint64_t freed, n_freed;

@@ -218,6 +218,31 @@ static int read_ahead(struct answer *a, const struct qcow2_view *view, uint64_t 
     return qcow2_cache_prefetch(a->im, QCOW2_KIND_L2, offsets, n);
 }
 
+/* How many of the n entries at p go on as raw begins, cluster by cluster: most entries are
+ * part of such a run, and need not be looked at one by one. */
+static uint32_t same_run(const struct answer *a, uint64_t raw, const uint8_t *p, uint32_t n)
+{
+    const struct qcow2_state *st = a->im->state;
+    uint64_t offset = raw & QCOW2_L2_OFFSET;
+    uint64_t step = offset ? st->cluster_size : 0;
+    uint32_t same = 0;
+
+    if (st->extended_l2 || (raw & QCOW2_COMPRESSED) || a->at >= a->end ||
+        (st->has_data_file && !offset)) {
+        return 0;
+    }
+    n = (uint32_t)min_u64(n, (a->end - a->at) >> st->header.cluster_bits);
+    while (same < n && offset <= QCOW2_L2_OFFSET - step) {
+        raw += step;
+        offset += step;
+        if (be64_load(p + same * 8ull) != raw) {
+            break;
+        }
+        same++;
+    }
+    return same;
+}
+
 /* Answer from one piece of the L2 table at l2. *ret_stop: no room, or a fault. */
 static int walk_l2(struct answer *a, uint64_t l2, bool *ret_stop)
 {
@@ -239,6 +264,12 @@ static int walk_l2(struct answer *a, uint64_t l2, bool *ret_stop)
             *ret_stop = true;
             break;
         }
+        uint32_t same = same_run(a, e.raw, block->data + at + st->l2_entry_size, left - 1);
+        a->out[a->count - 1].length += same * st->cluster_size;
+        a->at += same * st->cluster_size;
+        left -= same;
+        index += same;
+        at += same * st->l2_entry_size;
     }
     qcow2_block_put(block);
     return status;

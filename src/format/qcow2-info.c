@@ -148,22 +148,14 @@ static int put_used(struct fmt_image *im, struct props_writer *props)
     uint64_t total = min_u64(div_up(file_size, st->cluster_size),
                              st->header.reftable_clusters * (st->cluster_size / 8) * per_block);
     for (uint64_t first = 0; first < total && looked < MAX_COUNTED; first += per_block) {
-        struct qcow2_block *block;
-        uint32_t at;
-        int status = qcow2_reftable_block(im, first >> st->refblock_bits, &block, &at);
+        uint64_t n = min_u64(total - first, per_block);
+        uint64_t some;
+        int status = qcow2_refcounts_used(im, first, n, &some);
         if (status) {
             return status;
         }
-        bool there = be64_load(block->data + at) != 0;
-        qcow2_block_put(block);
-        for (uint64_t i = first; there && i < total && i < first + per_block; i++, looked++) {
-            uint64_t count;
-            status = qcow2_refcount_get(im, i, &count);
-            if (status) {
-                return status;
-            }
-            used += count != 0;
-        }
+        used += some;
+        looked += some ? n : 0;
     }
     props_u64(props, "used-clusters", used);
     return FMT_OK;

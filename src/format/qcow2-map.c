@@ -62,15 +62,14 @@ int qcow2_reftable_block(struct fmt_image *im, uint64_t index, struct qcow2_bloc
                        ret_at);
 }
 
-int qcow2_refcount_get(struct fmt_image *im, uint64_t cluster, uint64_t *ret_refcount)
+/* The refcount block number index, 0 if there is none. */
+static int find_refblock(struct fmt_image *im, uint64_t index, uint64_t *ret_offset)
 {
     const struct qcow2_state *st = im->state;
-    uint64_t index = cluster >> st->refblock_bits;
-    uint32_t order = st->header.refcount_order;
     struct qcow2_block *block;
     uint32_t at;
 
-    *ret_refcount = 0;
+    *ret_offset = 0;
     if (index >= st->header.reftable_clusters * st->cluster_size / 8) {
         return FMT_OK;
     }
@@ -80,9 +79,6 @@ int qcow2_refcount_get(struct fmt_image *im, uint64_t cluster, uint64_t *ret_ref
     }
     uint64_t offset = be64_load(block->data + at) & QCOW2_REFTABLE_OFFSET;
     qcow2_block_put(block);
-    if (!offset) {
-        return FMT_OK;
-    }
     if (!is_aligned(offset, st->cluster_size)) {
         return fmt_fail2(im->env, QCOW2_E_REFBLOCK_UNALIGNED, offset, index);
     }
@@ -90,15 +86,75 @@ int qcow2_refcount_get(struct fmt_image *im, uint64_t cluster, uint64_t *ret_ref
         im->env->result->io_errno = QCOW2_EIO;
         return fmt_fail2(im->env, QCOW2_E_REFBLOCK_FAR, offset, index);
     }
+    *ret_offset = offset;
+    return FMT_OK;
+}
+
+int qcow2_refcount_piece(struct fmt_image *im, uint64_t cluster, struct qcow2_block **ret_block,
+                         uint64_t *ret_first, uint64_t *ret_n)
+{
+    const struct qcow2_state *st = im->state;
+    uint32_t order = st->header.refcount_order;
+    uint64_t within = cluster & ((1ull << st->refblock_bits) - 1);
+    uint64_t offset;
+    uint32_t at;
+
+    *ret_block = 0;
+    *ret_first = cluster - within;
+    *ret_n = 1ull << st->refblock_bits;
+    int status = find_refblock(im, cluster >> st->refblock_bits, &offset);
+    if (status || !offset) {
+        return status;
+    }
     /* a byte holds several counts, or a count several bytes */
-    uint64_t bit = (cluster & ((1ull << st->refblock_bits) - 1)) << order;
-    status = table_block(im, QCOW2_KIND_REFBLOCK, offset, st->cluster_size, bit / 8, &block, &at);
+    status = table_block(im, QCOW2_KIND_REFBLOCK, offset, st->cluster_size, (within << order) / 8,
+                         ret_block, &at);
     if (!status) {
-        *ret_refcount = qcow2_refcount_load(block->data, order,
-                                            ((uint64_t)at * 8 + bit % 8) >> order);
+        *ret_n = ((uint64_t)(*ret_block)->length * 8) >> order;
+        *ret_first += align_down(within, *ret_n);
+    }
+    return status;
+}
+
+int qcow2_refcount_get(struct fmt_image *im, uint64_t cluster, uint64_t *ret_refcount)
+{
+    const struct qcow2_state *st = im->state;
+    struct qcow2_block *block;
+    uint64_t first, n;
+    int status = qcow2_refcount_piece(im, cluster, &block, &first, &n);
+
+    *ret_refcount = 0;
+    if (!status && block) {
+        *ret_refcount = qcow2_refcount_load(block->data, st->header.refcount_order,
+                                            cluster - first);
         qcow2_block_put(block);
     }
     return status;
+}
+
+int qcow2_refcounts_used(struct fmt_image *im, uint64_t first, uint64_t n, uint64_t *ret_used)
+{
+    const struct qcow2_state *st = im->state;
+    uint32_t order = st->header.refcount_order;
+
+    *ret_used = 0;
+    for (uint64_t end = first + n; first < end;) {
+        struct qcow2_block *block;
+        uint64_t base, some;
+        int status = qcow2_refcount_piece(im, first, &block, &base, &some);
+        if (status) {
+            return status;
+        }
+        uint64_t stop = min_u64(end, base + some);
+        for (; block && first < stop; first++) {
+            *ret_used += qcow2_refcount_load(block->data, order, first - base) != 0;
+        }
+        if (block) {
+            qcow2_block_put(block);
+        }
+        first = stop;
+    }
+    return FMT_OK;
 }
 
 uint64_t qcow2_refcount_load(const uint8_t *block, uint32_t order, uint64_t index)

@@ -249,6 +249,13 @@ int qcow2_reftable_block(struct fmt_image *im, uint64_t index, struct qcow2_bloc
  * refcount table entry fails with QCOW2_E_REFBLOCK_*. */
 int qcow2_refcount_get(struct fmt_image *im, uint64_t cluster, uint64_t *ret_refcount);
 
+/* The counts of *ret_n clusters from *ret_first, cluster among them: entry i of the piece is that
+ * of cluster *ret_first + i. *ret_block NULL: all are 0. Else put it. Fails likewise. */
+int qcow2_refcount_piece(struct fmt_image *im, uint64_t cluster, struct qcow2_block **ret_block,
+                         uint64_t *ret_first, uint64_t *ret_n);
+/* How many of n clusters at first have a count above 0. */
+int qcow2_refcounts_used(struct fmt_image *im, uint64_t first, uint64_t n, uint64_t *ret_used);
+
 /* Entry index of a refcount block (or piece of one) with entries of 1 << order bits. */
 uint64_t qcow2_refcount_load(const uint8_t *block, uint32_t order, uint64_t index);
 void qcow2_refcount_store(uint8_t *block, uint32_t order, uint64_t index, uint64_t value);
