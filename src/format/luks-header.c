@@ -123,9 +123,9 @@ static int fail_word(struct fmt_env *env, int status, struct word w)
 }
 
 /* Sectors of the key material of one slot, counted in 32 bits as qemu-img does. */
-static uint32_t material_sectors(uint32_t key_bytes)
+static uint32_t material_sectors(uint32_t key_bytes, uint32_t stripes)
 {
-    uint64_t bytes = (uint64_t)key_bytes * LUKS_STRIPES;
+    uint64_t bytes = (uint64_t)key_bytes * stripes;
     return (uint32_t)align_up(div_up(bytes, LUKS_SECTOR), ALIGN_SECTORS);
 }
 
@@ -133,7 +133,7 @@ static int examine_slot(struct fmt_env *env, const struct luks_header *h, uint32
                         uint32_t i)
 {
     const struct luks_slot *s = &h->slot[i];
-    uint32_t size = material_sectors(h->key_bytes);
+    uint32_t size = material_sectors(h->key_bytes, s->stripes);
 
     if (s->stripes != LUKS_STRIPES) {
         env->result->err_arg[2] = LUKS_STRIPES;
@@ -152,7 +152,12 @@ static int examine_slot(struct fmt_env *env, const struct luks_header *h, uint32
         return fmt_fail1(env, LUKS_E_SLOT_PAYLOAD, i);
     }
     for (uint32_t j = i + 1; j < LUKS_SLOTS; j++) {
-        if (ranges_overlap(s->key_offset, size, h->slot[j].key_offset, size)) {
+        const struct luks_slot *other = &h->slot[j];
+        uint64_t end = (uint64_t)s->key_offset + size;
+        uint64_t other_end = (uint64_t)other->key_offset +
+                             material_sectors(h->key_bytes, other->stripes);
+        /* even an empty one must not lie within another */
+        if (s->key_offset < other_end && other->key_offset < end) {
             return fmt_fail2(env, LUKS_E_SLOT_OVERLAP, i, j);
         }
     }

@@ -147,15 +147,19 @@ static int count_one(struct qcow2_check *c, uint64_t cluster)
 int qcow2_count(struct qcow2_check *c, uint64_t offset, uint64_t size)
 {
     uint32_t bits = c->st->header.cluster_bits;
-    uint64_t end;
+    /* signed, as qemu-img counts: an offset near 2^64 is in front of the file */
+    uint64_t end = offset + size;
+    int64_t beyond = (int64_t)(end - c->file_size);
     int status = FMT_OK;
 
     if (!size || size > INT64_MAX) {
         return FMT_OK;
     }
-    if (!checked_add(offset, size, &end) || end > INT64_MAX ||
-        (end > c->file_size && end - c->file_size >= c->st->cluster_size)) {
+    if (beyond >= (int64_t)c->st->cluster_size) {
         return qcow2_tell_corrupt(c, QCOW2_C_BEYOND_END, offset, size, 0);
+    }
+    if (!range_fits(offset, size, INT64_MAX)) {
+        return fmt_fail(c->im->env, FMT_E_NO_MEMORY);
     }
     uint64_t cluster = offset >> bits;
     uint64_t last = (end - 1) >> bits;

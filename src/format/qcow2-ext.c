@@ -57,7 +57,7 @@ static int take_crypto(struct fmt_image *im, const struct qcow2_extension *e)
     st->crypto_offset = offset;
     st->crypto_length = be64_load(e->data + 8);
     st->has_crypto = true;
-    return FMT_OK;
+    return qcow2_crypto_validate(im);
 }
 
 static int take_bitmaps(struct fmt_image *im, const struct qcow2_extension *e)

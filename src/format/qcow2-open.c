@@ -255,10 +255,7 @@ static int examine_lists(struct fmt_image *im)
     const struct qcow2_state *st = im->state;
     int status = FMT_OK;
 
-    if (st->header.crypt_method == QCOW2_CRYPT_LUKS) {
-        status = qcow2_crypto_validate(im);
-    }
-    if (!status && st->header.n_snapshots && !(im->flags & ABI_OPEN_CHECK)) {
+    if (st->header.n_snapshots && !(im->flags & ABI_OPEN_CHECK)) {
         status = qcow2_snapshots_validate(im);
     }
     if (!status && st->bitmaps.n) {
