@@ -184,7 +184,7 @@ int qcow2_header_write(struct fmt_image *im)
 int qcow2_header_fields(struct fmt_image *im)
 {
     const struct qcow2_header *h = &qcow2_state(im)->header;
-    uint8_t bytes[QCOW2_HEADER_V3_USED];
+    uint8_t bytes[QCOW2_HEADER_V3_USED] = { 0 };
     uint32_t used = encode_fixed(h, bytes);
     struct abi_io ops[] = {
         { .op = ABI_IO_FLUSH },
