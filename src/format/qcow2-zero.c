@@ -153,14 +153,16 @@ static int zero_whole(struct qcow2_plan *p, uint64_t guest, uint64_t end, bool u
     const struct qcow2_state *st = p->im->state;
     uint64_t size = st->cluster_size, at = guest;
     bool cannot = st->header.version < 3 && st->backing_name.length;
+    /* the end of the disk is as good as the end of a cluster */
+    uint64_t whole = end >= st->active.size ? align_up(end, size) : align_down(end, size);
     int status = FMT_OK;
 
     while (!status && !cannot && at < end) {
         uint64_t stop = min_u64(end, align_down(at, size) + size);
         struct qcow2_entry e;
 
-        if (is_aligned(at, size) && align_down(end, size) > at) {
-            stop = align_down(end, size);
+        if (is_aligned(at, size) && whole > at) {
+            stop = whole;
             status = zero_clusters(p->im, at, stop, unmap || st->header.version < 3);
         } else {
             status = look(p->im, at, &e);
