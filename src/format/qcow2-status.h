@@ -182,6 +182,11 @@ enum qcow2_status {
     QCOW2_E_CREATE_NO_SECRET = -1520,
     QCOW2_E_CREATE_NEGATIVE = -1521,    /* rounded up, the size does not fit in 63 bits */
 
+    QCOW2_E_MEASURE_COMPAT = -1525,     /* {s} the word */
+    QCOW2_E_MEASURE_PREALLOC = -1526,   /* {s} the word */
+    QCOW2_E_MEASURE_REFCOUNT_V2 = -1527,
+    QCOW2_E_MEASURE_TOO_LARGE = -1528,
+
     /* sizes that cannot be changed; the same while creating: lower by QCOW2_E_IN_CREATE */
     QCOW2_E_SIZE_UNALIGNED = -1530,
     QCOW2_E_RESIZE_L1 = -1531,          /* {errno}, so all below */

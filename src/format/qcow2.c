@@ -15,6 +15,7 @@ const struct fmt_driver qcow2_driver = {
     .close = qcow2_close,
     .create = qcow2_create,
     .truncate = qcow2_truncate,
+    .measure = qcow2_measure,
     .select = qcow2_select,
     .call = qcow2_call,
 };

@@ -60,6 +60,14 @@ static const WordsRow create_rows[] = {
     { QCOW2_E_CREATE_HEADER, 0, "Could not write qcow2 header: {errno}", EIO },
     { QCOW2_E_CREATE_REFTABLE, 0, "Could not write refcount table: {errno}", EIO },
 
+    { QCOW2_E_MEASURE_COMPAT, 0, "Invalid compatibility level: '{s}'", EINVAL },
+    { QCOW2_E_MEASURE_PREALLOC, 0, "invalid parameter value: {s}", EINVAL },
+    { QCOW2_E_MEASURE_REFCOUNT_V2, 0,
+      "Different refcount widths than 16 bits require compatibility level 1.1 or above "
+      "(use compat=1.1 or greater)", EINVAL },
+    { QCOW2_E_MEASURE_TOO_LARGE, 0,
+      "The image size is too large (try using a larger cluster size)", EFBIG },
+
     { QCOW2_E_SIZE_UNALIGNED, 0, "The new size must be a multiple of 512", EINVAL },
     RESIZE(QCOW2_E_RESIZE_L1, "Failed to grow the L1 table: {errno}"),
     RESIZE(QCOW2_E_RESIZE_CLUSTERS, "Allocating clusters failed: {errno}"),

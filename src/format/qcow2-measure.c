@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How large an image of given options gets. The rules are those that qemu-img
+ * applies when measuring, which are fewer than those of creating.
+ */
+#include "format/qcow2-write.h"
+
+/* What matters of the options. */
+struct plan {
+    uint64_t cluster_size;
+    uint64_t refcount_bits;
+    bool extended_l2, old, full, encryption, secret;
+    struct qcow2_text compat, prealloc;     /* data NULL: not given */
+};
+
+static bool is_key(const struct props_item *it, const char *name)
+{
+    return it->key_length == props_strlen(name) && !__builtin_memcmp(it->key, name, it->key_length);
+}
+
+static bool is_word(const struct qcow2_text *text, const char *word)
+{
+    return text->length == props_strlen(word) && !__builtin_memcmp(text->data, word, text->length);
+}
+
+static int read_options(struct fmt_env *env, struct props_reader options, struct plan *p)
+{
+    struct props_item it;
+    int more;
+
+    *p = (struct plan){ .cluster_size = 65536, .refcount_bits = 16 };
+    while ((more = props_next(&options, &it)) > 0) {
+        struct qcow2_text text = { it.value, it.value_length };
+
+        if (it.type == ABI_PROP_U64 && is_key(&it, "cluster_size")) {
+            p->cluster_size = it.number;
+        } else if (it.type == ABI_PROP_U64 && is_key(&it, "refcount_bits")) {
+            p->refcount_bits = it.number;
+        } else if (it.type == ABI_PROP_BOOL && is_key(&it, "extended_l2")) {
+            p->extended_l2 = it.number;
+        } else if (it.type == ABI_PROP_STRING && is_key(&it, "compat")) {
+            p->compat = text;
+        } else if (it.type == ABI_PROP_STRING && is_key(&it, "preallocation")) {
+            p->prealloc = text;
+        } else if (it.type == ABI_PROP_STRING && is_key(&it, "encrypt.format")) {
+            p->encryption = is_word(&text, "luks");
+        } else if (it.type == ABI_PROP_STRING && is_key(&it, "encrypt.key-secret")) {
+            p->secret = true;
+        }
+    }
+    return more < 0 ? fmt_fail(env, FMT_E_BAD_JOB) : FMT_OK;
+}
+
+/* The rules in the order in which they are complained about. */
+static int judge(struct fmt_env *env, struct plan *p)
+{
+    uint64_t size = p->cluster_size;
+    const struct qcow2_text *prealloc = &p->prealloc;
+
+    if (!is_power_of_two(size) || size < 1u << QCOW2_MIN_CLUSTER_BITS ||
+        size > 1u << QCOW2_MAX_CLUSTER_BITS) {
+        return fmt_fail(env, QCOW2_E_CREATE_CLUSTER_SIZE);
+    }
+    if (p->extended_l2 && size < 1u << QCOW2_MIN_EXTENDED_BITS) {
+        return fmt_fail1(env, QCOW2_E_CREATE_EXTENDED_SMALL, 1u << QCOW2_MIN_EXTENDED_BITS);
+    }
+    p->old = p->compat.data && is_word(&p->compat, "0.10");
+    if (p->compat.data && !p->old && !is_word(&p->compat, "1.1")) {
+        return fmt_fail_text(env, QCOW2_E_MEASURE_COMPAT, p->compat.data, p->compat.length);
+    }
+    if (!is_power_of_two(p->refcount_bits) || p->refcount_bits > 64) {
+        return fmt_fail(env, QCOW2_E_CREATE_REFCOUNT_BITS);
+    }
+    if (p->old && p->refcount_bits != 16) {
+        return fmt_fail(env, QCOW2_E_MEASURE_REFCOUNT_V2);
+    }
+    p->full = prealloc->data && (is_word(prealloc, "falloc") || is_word(prealloc, "full"));
+    if (prealloc->data && !p->full && !is_word(prealloc, "off") && !is_word(prealloc, "metadata")) {
+        return fmt_fail_text(env, QCOW2_E_MEASURE_PREALLOC, prealloc->data, prealloc->length);
+    }
+    if (p->encryption) {
+        return fmt_fail(env, p->secret ? QCOW2_E_CREATE_ENCRYPTION : QCOW2_E_CREATE_NO_SECRET);
+    }
+    return FMT_OK;
+}
+
+int qcow2_measure(struct fmt_env *env, const struct abi_create *req, struct props_reader options,
+                  struct abi_measure *ret)
+{
+    struct plan p;
+    int status = read_options(env, options, &p);
+
+    if (!status) {
+        status = judge(env, &p);
+    }
+    if (status) {
+        return status;
+    }
+    uint64_t size = p.cluster_size, entries = size / (p.extended_l2 ? 16 : 8);
+    uint32_t refblock_bits = (uint32_t)(__builtin_ctzll(size) + 3 -
+                                        __builtin_ctzll(p.refcount_bits));
+    uint64_t data, tables, l1, blocks, table, others;
+
+    if (req->virtual_size > INT64_MAX - size) {
+        return fmt_fail(env, QCOW2_E_MEASURE_TOO_LARGE);
+    }
+    data = div_up(req->virtual_size, size);
+    tables = div_up(data, entries);
+    if (tables > QCOW2_MAX_L1_BYTES / 8) {
+        return fmt_fail(env, QCOW2_E_MEASURE_TOO_LARGE);
+    }
+    l1 = div_up(tables * 8, size);
+    others = 1 + l1 + tables;
+    qcow2_refcount_needs(data + others, size, refblock_bits, false, &blocks, &table);
+    others += blocks + table;
+    *ret = (struct abi_measure){
+        .required = (p.full ? data + others : others) * size,
+        .fully_allocated = (data + others) * size,
+    };
+    return FMT_OK;
+}
