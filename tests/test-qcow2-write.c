@@ -458,6 +458,32 @@ static void test_dirty_bit(void)
     guest_clear(&guest);
 }
 
+/* A feature bit that says "clear me unless you know me". */
+static void test_autoclear(void)
+{
+    const struct { guint32 flags; gboolean writes, cleared; } rows[] = {
+        { 0, FALSE, FALSE }, { ABI_OPEN_WRITE, TRUE, TRUE }, { ABI_OPEN_WRITE, FALSE, TRUE },
+        { ABI_OPEN_WRITE | ABI_OPEN_INACTIVE, FALSE, FALSE },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        guint8 byte = 0x20;
+        Guest guest;
+
+        g_assert_true(guest_create(&guest, "", 1u << 20));
+        g_assert_true(guest_close(&guest));
+        g_assert_cmpint(pwrite(mem_env_fd(guest.mem, 0), &byte, 1, QCOW2_H_AUTOCLEAR + 7), ==, 1);
+        g_assert_true(guest_open(&guest, rows[i].flags));
+        if (rows[i].writes) {
+            g_assert_true(guest_write(&guest, 0, 512, 1));
+        }
+        g_assert_true(guest_close(&guest));
+        g_assert_cmpint(pread(mem_env_fd(guest.mem, 0), &byte, 1, QCOW2_H_AUTOCLEAR + 7), ==, 1);
+        g_assert_cmpint(byte, ==, rows[i].cleared ? 0 : 0x20);
+        guest_clear(&guest);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static Case cases[G_N_ELEMENTS(kinds) * SEEDS];
@@ -488,5 +514,6 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow2/write/abort", test_abort);
     g_test_add_func("/qcow2/write/refused", test_refused);
     g_test_add_func("/qcow2/write/dirty-bit", test_dirty_bit);
+    g_test_add_func("/qcow2/write/autoclear", test_autoclear);
     return g_test_run();
 }

@@ -42,14 +42,24 @@ int qcow2_end_coded(struct fmt_image *im)
     return status;
 }
 
+/* Opened for writing and never written: does the image show it all the same, as with qemu-img? */
+static bool must_start(const struct fmt_image *im)
+{
+    const struct qcow2_state *st = im->state;
+    uint32_t relevant = ABI_OPEN_WRITE | ABI_OPEN_CHECK | ABI_OPEN_INACTIVE;
+
+    return !st->writer && (im->flags & relevant) == ABI_OPEN_WRITE &&
+           st->header.crypt_method == QCOW2_CRYPT_NONE && st->bitmaps.n;
+}
+
 int qcow2_close(struct fmt_image *im)
 {
     struct qcow2_state *st = im->state;
+    int status = must_start(im) ? qcow2_writer_start(im) : FMT_OK;
     struct qcow2_writer *w = st->writer;
-    int status = FMT_OK;
 
-    if (!w || w->dead || st->dead) {
-        return FMT_OK;
+    if (status || !w || w->dead || st->dead) {
+        return status;
     }
     if (w->n_promises) {
         status = qcow2_promises_drop(im);
