@@ -20,7 +20,8 @@ typedef struct {
 
 static const Row same[] = {
     { "", 64 * M }, { "", 0 }, { "", 1000001 }, { "compat=0.10", 64 * M },
-    { "cluster_size=512", 64 * M }, { "cluster_size=1024", 64 * M }, { "cluster_size=2048", 64 * M },
+    { "cluster_size=512", 64 * M }, { "cluster_size=1024", 64 * M },
+    { "cluster_size=2048", 64 * M },
     { "cluster_size=4096", 64 * M }, { "cluster_size=8192", 64 * M },
     { "cluster_size=2097152", 64 * M },
     { "refcount_bits=1", G }, { "refcount_bits=2", G }, { "refcount_bits=4", G },
@@ -197,7 +198,8 @@ static void test_no_space(void)
     const struct { guint64 room; const char *options; const char *words; } rows[] = {
         { 1000, "", "Could not write qcow2 header: No space left on device" },
         { 100000, "", "Could not write refcount table: No space left on device" },
-        { 196608, "", "Could not resize image: Failed to grow the L1 table: No space left on device" },
+        { 196608, "",
+          "Could not resize image: Failed to grow the L1 table: No space left on device" },
         { M, "preallocation=metadata",
           "Could not resize image: Failed to resize underlying file: Failed to resize file: "
           "No space left on device" },

@@ -279,7 +279,7 @@ static void test_places(gconstpointer data)
     guest_clear(&guest);
 }
 
-/* ---- many questions at once --------------------------------------------------------------------- */
+/* ---- many questions at once ------------------------------------------------------------- */
 
 static struct abi_extent in[ABI_MAX_EXTENTS], out[ABI_MAX_EXTENTS];
 
@@ -335,7 +335,8 @@ static void test_pieces(gconstpointer options)
             if (length == 0) {
                 break;
             }
-            question(asked++, g_rand_int_range(rand, 0, 8) ? ABI_EXT_DATA : ABI_EXT_ZERO, at, length);
+            question(asked++, g_rand_int_range(rand, 0, 8) ? ABI_EXT_DATA : ABI_EXT_ZERO, at,
+                     length);
             at += length;
         }
         for (guint done = 0; done < asked; done += taken) {
@@ -373,7 +374,7 @@ static void test_pieces(gconstpointer options)
     guest_clear(&guest);
 }
 
-/* Nothing shows before it is linked; what is aborted never does, and its clusters are free again. */
+/* Nothing shows before it is linked; what is aborted never does, its clusters are free again. */
 static void test_abort(void)
 {
     guint32 n, taken;
@@ -393,7 +394,9 @@ static void test_abort(void)
     struct abi_extent steps[8];
     g_assert_cmpuint(n, <=, G_N_ELEMENTS(steps));
     memcpy(steps, out, n * sizeof *out);
-    g_assert_cmpint(qcow2_write(&guest.im, in, 1, out, ABI_MAX_EXTENTS, &taken, &taken), ==, FMT_OK);
+    guint32 none;
+    g_assert_cmpint(qcow2_write(&guest.im, in, 1, out, ABI_MAX_EXTENTS, &none, &taken), ==,
+                    FMT_OK);
     g_assert_cmpuint(taken, ==, 0);
     for (guint i = 0; i < n; i++) {
         steps[i].kind = ABI_EXT_ABORT;

@@ -114,13 +114,14 @@ int qcow2_entry_drop(struct fmt_image *im, const struct qcow2_entry *e, bool dis
 {
     const struct qcow2_state *st = im->state;
     uint32_t bits = st->header.cluster_bits;
-    uint64_t offset, length;
+    uint64_t offset, length, first, last;
 
     switch (e->class) {
     case QCOW2_C_COMPRESSED:
         qcow2_compressed_range(st, e->raw, &offset, &length);
-        return qcow2_lower(im, offset >> bits, ((offset + length - 1) >> bits) - (offset >> bits) + 1,
-                           discard);
+        first = offset >> bits;
+        last = (offset + length - 1) >> bits;
+        return qcow2_lower(im, first, last - first + 1, discard);
     case QCOW2_C_DATA:
     case QCOW2_C_ZERO_PLACED:
         return st->has_data_file ? FMT_OK : qcow2_lower(im, e->place >> bits, 1, discard);

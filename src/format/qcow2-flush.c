@@ -13,6 +13,9 @@ int qcow2_flush(struct fmt_image *im)
     /* data before the tables that point to it */
     if (st->has_data_file && im->data_handle) {
         status = fmt_flush(im->env, im->data_handle);
+        if (!status && st->writer) {
+            st->writer->published = false;
+        }
     }
     if (!status && st->writer) {
         if (st->writer->dead || st->dead) {

@@ -9,103 +9,6 @@
 
 #define NO_PLACE UINT64_MAX
 
-/* Is there room for what one cluster can need? Else the question ends here. */
-static bool has_room(struct qcow2_plan *p)
-{
-    p->full = p->max - p->n < QCOW2_SPARE_STEPS;
-    return !p->full;
-}
-
-void qcow2_plan_put(struct qcow2_plan *p, uint16_t kind, uint64_t guest, uint64_t length,
-                    uint64_t host)
-{
-    const struct qcow2_state *st = p->im->state;
-    struct abi_extent *last = p->n > p->own ? &p->out[p->n - 1] : 0;
-
-    if (!length || !p->out) {
-        return;
-    }
-    if (last && last->kind == kind &&
-        last->guest_offset + last->length == guest && last->file_offset + last->length == host) {
-        last->length += length;
-        return;
-    }
-    p->out[p->n++] = (struct abi_extent){
-        .guest_offset = guest,
-        .length = length,
-        .file_offset = host,
-        .handle = st->has_data_file ? p->im->data_handle : 0,
-        .kind = kind,
-        .flags = ABI_EXTF_OFFSET,
-    };
-}
-
-/* Steps that give [guest, end) of one cluster what it shows now. */
-static void fill(struct qcow2_plan *p, const struct qcow2_entry *e, uint64_t guest, uint64_t end,
-                 uint64_t host)
-{
-    const struct qcow2_state *st = p->im->state;
-
-    while (guest < end) {
-        enum qcow2_unit unit = qcow2_unit_of(st, e, guest & (st->cluster_size - 1));
-        uint64_t stop = min_u64(end, align_down(guest, st->subcluster_size) + st->subcluster_size);
-        bool old = unit == QCOW2_U_DATA || (unit == QCOW2_U_HOLE && st->backing_name.length);
-
-        /* behind the end of the disk there is nothing to read */
-        if (guest >= st->active.size) {
-            old = false;
-        } else {
-            stop = min_u64(stop, st->active.size);
-        }
-        qcow2_plan_put(p, old ? ABI_EXT_FILL_OLD : ABI_EXT_FILL_ZERO, guest, stop - guest, host);
-        host += stop - guest;
-        guest = stop;
-    }
-}
-
-void qcow2_plan_tail(struct qcow2_plan *p, uint64_t guest)
-{
-    struct qcow2_tail *t = &p->tail;
-    uint64_t stop = min_u64(guest, t->end);
-
-    if (t->open && stop > t->guest) {
-        fill(p, &t->entry, t->guest, stop, t->host);
-        t->host += stop - t->guest;
-        t->guest = stop;
-    }
-    t->open = t->open && t->guest < t->end;
-}
-
-void qcow2_plan_forget(struct qcow2_plan *p, uint64_t guest, uint64_t end)
-{
-    const struct qcow2_state *st = p->im->state;
-    uint64_t base = align_down(guest, st->cluster_size);
-    struct qcow2_promise *promised = qcow2_promise_find(p->im, base, st->cluster_size);
-    struct qcow2_tail *t = &p->tail;
-
-    if (!promised) {
-        return;
-    }
-    uint32_t gone = promised->units & qcow2_unit_bits(st, guest - base, end - guest);
-    promised->units &= ~gone;
-    promised->missing -= qcow2_units_size(st, gone);
-    if (t->open && t->guest < end && t->end > guest) {
-        qcow2_plan_tail(p, guest);
-        end = min_u64(end, t->end);
-        t->host += end - t->guest;
-        t->guest = end;
-        t->open = end < t->end;
-    }
-}
-
-static void open_tail(struct qcow2_plan *p, const struct qcow2_entry *e, uint64_t guest,
-                      uint64_t end, uint64_t host)
-{
-    if (p->out && guest < end) {
-        p->tail = (struct qcow2_tail){ true, guest, end, host, *e };
-    }
-}
-
 /* Bytes of a cluster that is written anew, before and behind what is asked for, are copied from
  * the first to the last subcluster that holds data. */
 static uint64_t copy_start(const struct qcow2_state *st, const struct qcow2_entry *e,
@@ -167,9 +70,9 @@ static int plan_new(struct qcow2_plan *p, uint64_t base, uint64_t n, uint64_t pl
     uint64_t whole = guest > base ? size : 0, whole_end = end < base + all ? all - size : all;
     int status = FMT_OK;
 
-    fill(p, first, base + from, guest, place + from);
+    qcow2_plan_fill(p, first, base + from, guest, place + from);
     qcow2_plan_put(p, kind, guest, end - guest, place + (guest - base));
-    open_tail(p, last, end, tail + to, place + (end - base));
+    qcow2_plan_open_tail(p, last, end, tail + to, place + (end - base));
     if (n == 1) {
         return promise(p, base, size, place, qcow2_unit_bits(st, from, to - from), false);
     }
@@ -212,9 +115,9 @@ static int plan_owned(struct qcow2_plan *p, const struct qcow2_entry *e, uint64_
     if (qcow2_unit_of(st, e, to - 1) != QCOW2_U_DATA) {
         to = align_up(to, st->subcluster_size);
     }
-    fill(p, e, base + from, guest, e->place + from);
+    qcow2_plan_fill(p, e, base + from, guest, e->place + from);
     qcow2_plan_put(p, kind, guest, end - guest, e->place + (guest - base));
-    open_tail(p, e, end, base + to, e->place + (end - base));
+    qcow2_plan_open_tail(p, e, end, base + to, e->place + (end - base));
     return promise(p, base, st->cluster_size, e->place, touched & ~e->allocated, true);
 }
 
@@ -273,7 +176,7 @@ static int plan_round(struct qcow2_plan *p, uint64_t *guest, uint64_t end, uint1
     uint64_t next = NO_PLACE, size = st->cluster_size, l2 = 0, l2_end = 0;
     int status = FMT_OK;
 
-    while (!status && *guest < end && (!p->out || has_room(p))) {
+    while (!status && *guest < end && (!p->out || qcow2_plan_has_room(p))) {
         struct qcow2_entry e, last;
         uint64_t base = align_down(*guest, size), left, n = 1, place, stop, old_end;
 
@@ -353,8 +256,8 @@ static int plan_more(struct qcow2_plan *p, struct qcow2_promise *promised, uint6
     uint32_t bit = qcow2_unit_bits(st, start - base, 1);
     stop = min_u64(stop, finish);
     if (!(promised->keeps && (e.allocated & bit))) {
-        fill(p, &e, start, *guest, host + start);
-        open_tail(p, &e, stop, finish, host + stop);
+        qcow2_plan_fill(p, &e, start, *guest, host + start);
+        qcow2_plan_open_tail(p, &e, stop, finish, host + stop);
         promised->missing += st->subcluster_size;
         promised->units |= bit;
     }
@@ -409,46 +312,4 @@ int qcow2_plan_range(struct qcow2_plan *p, uint64_t guest, uint64_t end, uint16_
         p->reached = guest;
     }
     return status;
-}
-
-int qcow2_plan_coded(struct qcow2_plan *p, const struct abi_extent *q)
-{
-    const struct qcow2_state *st = p->im->state;
-    struct fmt_image *im = p->im;
-    struct qcow2_entry e;
-    uint64_t l2, left, at;
-
-    if (st->has_data_file) {
-        return qcow2_fail_errno(im, QCOW2_ENOTSUP);
-    }
-    if (!has_room(p)) {
-        return FMT_OK;
-    }
-    int status = qcow2_l2_own(im, q->guest_offset, &l2);
-    if (!status) {
-        status = qcow2_entry_get(im, l2, q->guest_offset, &e, &left);
-    }
-    /* limit: what is stored already is not replaced by coded bytes */
-    if (!status && (e.class == QCOW2_C_COMPRESSED || e.class == QCOW2_C_DATA ||
-                    e.class == QCOW2_C_ZERO_PLACED)) {
-        status = qcow2_fail_errno(im, QCOW2_EIO);
-    }
-    if (!status) {
-        status = qcow2_alloc_bytes(im, (uint32_t)q->stored_length, &at);
-    }
-    if (status) {
-        return status;
-    }
-    st->writer->coded = true;
-    p->out[p->n] = *q;
-    p->out[p->n].file_offset = at;
-    p->out[p->n].flags = ABI_EXTF_OFFSET;
-    p->out[p->n++].handle = 0;
-    return qcow2_promise_add(im, (struct qcow2_promise){
-        .guest = q->guest_offset,
-        .length = st->cluster_size,
-        .host = at,
-        .missing = q->length,
-        .stored = (uint32_t)q->stored_length,
-    });
 }

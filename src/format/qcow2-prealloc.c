@@ -67,14 +67,23 @@ static int used_end(struct fmt_image *im, uint64_t *ret_cluster)
     const struct qcow2_state *st = im->state;
     uint64_t cluster = div_up(st->writer->end, st->cluster_size), count;
 
-    for (; cluster; cluster--) {
-        int status = qcow2_refcount_of(im, cluster - 1, &count);
+    while (cluster) {
+        uint64_t block;
+        int status = qcow2_refblock_offset(im, (cluster - 1) >> st->refblock_bits, &block);
+        if (!status && !block) {
+            cluster = align_down(cluster - 1, 1ull << st->refblock_bits);
+            continue;
+        }
+        if (!status) {
+            status = qcow2_refcount_of(im, cluster - 1, &count);
+        }
         if (status) {
             return status;
         }
         if (count) {
             break;
         }
+        cluster--;
     }
     *ret_cluster = cluster;
     return FMT_OK;

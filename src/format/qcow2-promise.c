@@ -197,6 +197,7 @@ static int sweep(struct fmt_image *im,
             w->promises[kept++] = p;
         } else {
             status = may_publish && !p.broken ? publish(im, &p) : give_back(im, &p);
+            w->published |= may_publish;
         }
     }
     w->n_promises = kept;

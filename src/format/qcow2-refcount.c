@@ -26,10 +26,15 @@ int qcow2_refblock_offset(struct fmt_image *im, uint64_t index, uint64_t *ret_of
 
 int qcow2_reftable_set(struct fmt_image *im, uint64_t index, uint64_t offset)
 {
+    const struct qcow2_header *h = &qcow2_state(im)->header;
     struct qcow2_block *block;
     uint32_t at;
-    int status = qcow2_reftable_block(im, index, &block, &at);
+    int status = qcow2_check_place(im, h->reftable_offset >> h->cluster_bits, h->reftable_clusters,
+                                   QCOW2_PLACE_REFTABLE);
 
+    if (!status) {
+        status = qcow2_reftable_block(im, index, &block, &at);
+    }
     if (!status) {
         be64_store(block->data + at, offset);
         qcow2_block_dirty(block);
@@ -72,29 +77,6 @@ static void run_put(struct run *run)
     }
 }
 
-/* How much the count of cluster falls. */
-static uint64_t fall_of(const struct qcow2_writer *w, uint64_t cluster)
-{
-    uint64_t amount = 0;
-
-    for (uint32_t i = 0; i < w->n_falls; i++) {
-        if (cluster - w->falls[i].cluster < w->falls[i].count) {
-            amount += w->falls[i].amount;
-        }
-    }
-    return amount;
-}
-
-bool qcow2_is_falling(const struct qcow2_writer *w, uint64_t first, uint64_t n)
-{
-    for (uint32_t i = 0; i < w->n_falls; i++) {
-        if (ranges_overlap(first, n, w->falls[i].cluster, w->falls[i].count)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 int qcow2_refcount_of(struct fmt_image *im, uint64_t cluster, uint64_t *ret_count)
 {
     struct run run;
@@ -104,7 +86,7 @@ int qcow2_refcount_of(struct fmt_image *im, uint64_t cluster, uint64_t *ret_coun
     if (!status && run.block) {
         *ret_count = qcow2_refcount_load(run.block->data, qcow2_state(im)->header.refcount_order,
                                          run.index) -
-                     fall_of(qcow2_writer(im), cluster);
+                     qcow2_fall_of(qcow2_writer(im), cluster);
         run_put(&run);
     }
     return status;
@@ -134,7 +116,7 @@ int qcow2_skip(struct fmt_image *im, bool while_free, uint64_t n, uint64_t *firs
         for (; i < run.n; i++) {
             uint64_t count = qcow2_refcount_load(run.block->data, order, run.index + i);
             if (count && falling) {
-                count -= fall_of(w, *first + i);
+                count -= qcow2_fall_of(w, *first + i);
             }
             if ((count == 0) != while_free) {
                 break;
@@ -244,14 +226,32 @@ int qcow2_refblocks_make_one(struct fmt_image *im, uint64_t first, uint64_t n, b
     return status;
 }
 
-/* Add amount (may be "negative") to n counts. None overflows: that was checked. */
-static int counts_add(struct fmt_image *im, uint64_t first, uint64_t n, uint64_t amount)
+/* Does the refcount block of cluster lie where no other table does? Asked once for each. */
+static int may_change(struct fmt_image *im, uint64_t cluster)
+{
+    const struct qcow2_state *st = im->state;
+    struct qcow2_writer *w = st->writer;
+    uint64_t offset;
+    int status = qcow2_refblock_offset(im, cluster >> st->refblock_bits, &offset);
+
+    if (status || !offset || offset == w->sound_block) {
+        return status;
+    }
+    status = qcow2_check_place(im, offset >> st->header.cluster_bits, 1, QCOW2_PLACE_REFBLOCK);
+    w->sound_block = status ? 0 : offset;
+    return status;
+}
+
+int qcow2_counts_add(struct fmt_image *im, uint64_t first, uint64_t n, uint64_t amount)
 {
     uint32_t order = qcow2_state(im)->header.refcount_order;
     struct run run;
 
     while (n) {
-        int status = run_get(im, first, n, &run);
+        int status = may_change(im, first);
+        if (!status) {
+            status = run_get(im, first, n, &run);
+        }
         if (status) {
             return status;
         }
@@ -278,88 +278,5 @@ int qcow2_raise(struct fmt_image *im, uint64_t first, uint64_t n)
             return status;
         }
     }
-    return counts_add(im, first, n, 1);
-}
-
-int qcow2_lower(struct fmt_image *im, uint64_t first, uint64_t n, bool discard)
-{
-    struct qcow2_writer *w = qcow2_writer(im);
-    struct qcow2_fall *last = w->n_falls ? &w->falls[w->n_falls - 1] : 0;
-
-    for (uint64_t i = 0; i < n; i++) {
-        uint64_t count;
-        int status = qcow2_refcount_of(im, first + i, &count);
-        if (status) {
-            return status;
-        }
-        if (!count) {
-            /* the image never counted it: what is not counted cannot fall */
-            status = i ? qcow2_lower(im, first, i, discard) : FMT_OK;
-            if (!status && i + 1 < n) {
-                status = qcow2_lower(im, first + i + 1, n - i - 1, discard);
-            }
-            return status;
-        }
-        if (count == 1) {
-            w->next_free = min_u64(w->next_free, first + i);
-        }
-    }
-    if (!n) {
-        return FMT_OK;
-    }
-    if (last && last->cluster + last->count == first && last->amount == 1 &&
-        last->discard == discard) {
-        last->count += n;
-        return FMT_OK;
-    }
-    w->falls[w->n_falls++] = (struct qcow2_fall){
-        .cluster = first, .count = n, .amount = 1, .discard = discard,
-    };
-    return w->n_falls == QCOW2_MAX_FALLS ? qcow2_settle(im) : FMT_OK;
-}
-
-/* Give back to the file system what is free now. Never an error: it is a favour. */
-static void discard_free(struct fmt_image *im, const struct qcow2_fall *fall)
-{
-    uint32_t bits = qcow2_state(im)->header.cluster_bits;
-    uint64_t at = fall->cluster, end = at + fall->count;
-
-    while (at < end) {
-        uint64_t stop = at;
-        struct abi_io op = { .op = ABI_IO_DISCARD };
-
-        if (qcow2_skip(im, true, end - at, &stop)) {
-            return;
-        }
-        if (stop > at) {
-            op.offset = at << bits;
-            op.length = (stop - at) << bits;
-            im->env->io(im->env, &op, 1);
-        }
-        at = stop + 1;
-    }
-}
-
-int qcow2_settle(struct fmt_image *im)
-{
-    struct qcow2_writer *w = qcow2_writer(im);
-    uint32_t n = w->n_falls;
-    int status = qcow2_cache_write_back(im, QCOW2_KIND_L1);
-
-    if (!status && n) {
-        status = fmt_flush(im->env, 0);
-    }
-    if (status) {
-        return status;
-    }
-    for (uint32_t i = 0; i < n && !status; i++) {
-        status = counts_add(im, w->falls[i].cluster, w->falls[i].count, -w->falls[i].amount);
-    }
-    w->n_falls = 0;
-    for (uint32_t i = 0; i < n && !status; i++) {
-        if (w->falls[i].discard) {
-            discard_free(im, &w->falls[i]);
-        }
-    }
-    return status;
+    return qcow2_counts_add(im, first, n, 1);
 }

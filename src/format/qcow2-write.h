@@ -2,15 +2,17 @@
 /*
  * qcow2, the writing side: what its source files share.
  *
- * Files: qcow2-refcount.c raises and lowers reference counts and makes refcount
- * blocks, qcow2-reftable.c moves the refcount table, qcow2-alloc.c finds free
- * clusters, qcow2-l2.c makes L2 tables and grows the L1 table, qcow2-write.c
- * takes the questions of a job, qcow2-plan.c plans data, qcow2-zero.c zeroes and
- * discards, qcow2-pending.c remembers what was promised and publishes it,
- * qcow2-flush.c brings all of it to the disk, qcow2-header-write.c writes the
- * header, qcow2-create*.c make images, qcow2-truncate.c and qcow2-prealloc.c
- * change their size, qcow2-measure.c foretells it. qcow2-bitmap.h is about the
- * files that read and make persistent bitmaps.
+ * Files: qcow2-refcount.c raises reference counts and makes refcount blocks,
+ * qcow2-fall.c lowers them, qcow2-reftable.c moves the refcount table,
+ * qcow2-place.c guards tables, qcow2-alloc.c finds free clusters, qcow2-l2.c
+ * makes L2 tables and grows the L1 table, qcow2-entry.c reads and sets entries,
+ * qcow2-write.c takes the questions of a job, qcow2-plan.c plans data,
+ * qcow2-step.c puts the answers together, qcow2-coded.c plans coded clusters,
+ * qcow2-zero.c zeroes and discards, qcow2-promise.c remembers what was promised
+ * and publishes it, qcow2-flush.c brings all of it to the disk,
+ * qcow2-header-write.c writes the header, qcow2-create*.c make images,
+ * qcow2-truncate.c and qcow2-prealloc.c change their size, qcow2-measure.c
+ * foretells it, qcow2-bitmap*.c keep bitmaps true.
  *
  * Where clusters are placed is qemu-img's order, found by experiment: the search
  * for free clusters goes on where the last one ended, and falls back to a cluster
@@ -64,10 +66,12 @@ struct qcow2_touched {
 struct qcow2_writer {
     uint64_t next_free;         /* cluster where the search goes on */
     uint64_t held, held_end;    /* clusters that a search passes over, though they are free */
+    uint64_t sound_block;       /* offset of the refcount block that was looked at last */
     uint64_t pack_at;           /* byte behind the last compressed cluster; 0: none to go on at */
     uint64_t end;               /* the image file has, or is promised, no bytes from here on */
     bool creating;              /* failures are told as those of a new image */
     bool dead;                  /* memory and disk do not agree: nothing may be written any more */
+    bool published;             /* data was linked and not flushed since */
     bool coded;                 /* compressed clusters were written */
     bool marked;                /* the dirty bit was set by us */
 
@@ -111,7 +115,7 @@ static inline void qcow2_extend(struct qcow2_writer *w, uint64_t offset, uint64_
     w->end = max_u64(w->end, offset + length);
 }
 
-/* ---- counts (qcow2-refcount.c, qcow2-reftable.c) ------------------------------- */
+/* ---- counts (qcow2-refcount.c, qcow2-fall.c, qcow2-reftable.c) ------------------------------- */
 
 /* Where a search for free clusters must begin anew. Never leaves the room. */
 #define QCOW2_AGAIN 1
@@ -139,6 +143,10 @@ int qcow2_raise(struct fmt_image *im, uint64_t first, uint64_t n);
 /* One less. The tables that held the references are changed in the cache already. discard:
  * the bytes are not wanted any more and may be given back to the file system. */
 int qcow2_lower(struct fmt_image *im, uint64_t first, uint64_t n, bool discard);
+/* Add amount (modulo 2^64) to n counts in the cache. None overflows: that was checked. */
+int qcow2_counts_add(struct fmt_image *im, uint64_t first, uint64_t n, uint64_t amount);
+/* How much the count of cluster falls. */
+uint64_t qcow2_fall_of(const struct qcow2_writer *w, uint64_t cluster);
 /* Are there falls in [first, first + n)? */
 bool qcow2_is_falling(const struct qcow2_writer *w, uint64_t first, uint64_t n);
 /* Tables out, then the falls into the refcount blocks (dirty in the cache). */
@@ -275,7 +283,7 @@ int qcow2_promises_undo(struct fmt_image *im, uint32_t question);
 /* Give back all. */
 int qcow2_promises_drop(struct fmt_image *im);
 
-/* ---- planning (qcow2-plan.c, qcow2-zero.c) -------------------------------------------------- */
+/* ---- planning (qcow2-plan.c, qcow2-step.c, qcow2-coded.c, qcow2-zero.c) --------------- */
 
 /* Steps that the first and the last cluster of a question need at most: one a subcluster. */
 #define QCOW2_SPARE_STEPS (3 * QCOW2_SUBCLUSTERS)
@@ -304,6 +312,14 @@ struct qcow2_plan {
 bool qcow2_plan_may(struct qcow2_plan *p, uint64_t guest, uint64_t end, uint16_t kind);
 /* Steps for [guest, end): the caller's bytes (DATA), or zeros (FILL_ZERO). */
 int qcow2_plan_range(struct qcow2_plan *p, uint64_t guest, uint64_t end, uint16_t kind);
+/* Is there room for what one cluster can need? Else the question ends here. */
+bool qcow2_plan_has_room(struct qcow2_plan *p);
+/* Steps that give [guest, end) of one cluster, whose entry is e, what it shows now. */
+void qcow2_plan_fill(struct qcow2_plan *p, const struct qcow2_entry *e, uint64_t guest,
+                     uint64_t end, uint64_t host);
+/* [guest, end) at host is the end of the cluster written last; its entry is e. */
+void qcow2_plan_open_tail(struct qcow2_plan *p, const struct qcow2_entry *e, uint64_t guest,
+                          uint64_t end, uint64_t host);
 /* One step; goes on with the one before where it can. There must be room. */
 void qcow2_plan_put(struct qcow2_plan *p, uint16_t kind, uint64_t guest, uint64_t length,
                     uint64_t host);
