@@ -17,7 +17,7 @@ static void stop_packing(const struct qcow2_state *st, uint64_t first, uint64_t 
 }
 
 /* The first n free clusters in a row from next_free on, which goes behind them. */
-static int find(struct fmt_image *im, uint64_t n, enum qcow2_place use, uint64_t *ret_first)
+static int find(struct fmt_image *im, uint64_t n, uint64_t *ret_first)
 {
     struct qcow2_writer *w = qcow2_writer(im);
     uint64_t limit = MAX_OFFSET >> qcow2_state(im)->header.cluster_bits;
@@ -44,13 +44,16 @@ static int find(struct fmt_image *im, uint64_t n, enum qcow2_place use, uint64_t
     }
     w->next_free = stop;
     *ret_first = first;
-    return qcow2_check_place(im, first, n, use);
+    return FMT_OK;
 }
 
 int qcow2_find_one(struct fmt_image *im, uint64_t *ret_cluster)
 {
-    int status = find(im, 1, QCOW2_PLACE_NEW_REFBLOCK, ret_cluster);
+    int status = find(im, 1, ret_cluster);
 
+    if (!status) {
+        status = qcow2_check_place(im, *ret_cluster, 1, QCOW2_PLACE_NEW_REFBLOCK);
+    }
     if (!status) {
         stop_packing(im->state, *ret_cluster, 1);
     }
@@ -65,13 +68,16 @@ int qcow2_alloc(struct fmt_image *im, uint64_t n, enum qcow2_place use, uint64_t
     int status;
 
     do {
-        status = find(im, n, use, &first);
+        status = find(im, n, &first);
         if (!status) {
             status = qcow2_refblocks_make(im, first, n);
         }
         /* the same ones first, unless others became free before them */
         w->next_free = min_u64(w->next_free, first);
     } while (status == QCOW2_AGAIN);
+    if (!status) {
+        status = qcow2_check_place(im, first, n, use);
+    }
     if (status) {
         return status;
     }
@@ -112,8 +118,8 @@ int qcow2_alloc_at(struct fmt_image *im, uint64_t offset, uint64_t n, uint64_t *
     return qcow2_raise(im, first, *ret_n);
 }
 
-/* Where size bytes go: behind the last ones, if their cluster has room or the
- * next cluster is free; *ret_new then says whether a cluster begins to be used. */
+/* Where size bytes go: behind the last ones, if their cluster has room for them or the next
+ * cluster is the next free one. */
 static int find_bytes(struct fmt_image *im, uint32_t size, uint64_t *ret_offset)
 {
     const struct qcow2_state *st = im->state;
@@ -130,7 +136,7 @@ static int find_bytes(struct fmt_image *im, uint32_t size, uint64_t *ret_offset)
         at = count == most ? 0 : at;
     }
     if (!at || st->cluster_size - (at & (st->cluster_size - 1)) < size) {
-        int status = find(im, 1, QCOW2_PLACE_NEW_CODED, &cluster);
+        int status = find(im, 1, &cluster);
         if (status) {
             return status;
         }
@@ -161,6 +167,9 @@ int qcow2_alloc_bytes(struct fmt_image *im, uint32_t size, uint64_t *ret_offset)
     do {
         status = qcow2_refblocks_make_one(im, first, n, &made);
     } while (!status && made);
+    if (!status) {
+        status = qcow2_check_place(im, first, n, QCOW2_PLACE_NEW_CODED);
+    }
     if (!status) {
         status = qcow2_raise(im, first, n);
     }
