@@ -6,7 +6,7 @@
  * then, in order and several at once, the target's driver is asked where their
  * bytes go (one doorbell for many megabytes); then any thread writes them; and
  * with the next question the driver hears which ranges are in place. A raw
- * target needs no such order: the thread that read goes on and writes.
+ * target needs no question: what was read can be written, in any order.
  */
 #ifndef INSTAR_COPY_CONVERT_PRIVATE_H
 #define INSTAR_COPY_CONVERT_PRIVATE_H
@@ -35,7 +35,7 @@ typedef struct {
     gboolean collected;         /* there is nothing more to collect */
     gboolean collecting, planning;
     gboolean stalled;           /* no question before everything planned is written */
-    guint reading;              /* tasks that are being read */
+    guint reading, writing;     /* tasks that are being read, and written */
     GArray *links;              /* CopyLink: written, the target does not know */
     guint64 failed;             /* number of the first task that failed; G_MAXUINT64: none */
     GError *error;              /* why */

@@ -6,9 +6,9 @@
 #include "copy/convert-private.h"
 
 /* Tasks per question to the target's driver, and in flight at once while one question is asked and
- * the tasks of the last one are written: 64 doorbells and 32 MiB for each GiB of plain data. */
-#define PLAN_TASKS  8u
-#define PLAN_FLIGHT 16u
+ * the tasks of the last one are written: 24 MiB, and 86 doorbells for each GiB of plain data. */
+#define PLAN_TASKS  6u
+#define PLAN_FLIGHT 12u
 /* Bytes in one task of a target that is compressed: smaller, as there are three buffers of it. */
 #define CODED_TASK (512u << 10)
 
@@ -53,7 +53,9 @@ static gboolean shares_cluster(CopyEngine *e, const CopyTask *task)
 static CopyTask *next_write(CopyEngine *e)
 {
     /* The task behind the planned ones may be half answered. */
-    for (guint64 i = e->written; i <= e->planned && i < e->taken; i++) {
+    guint64 end = e->planned_order ? MIN(e->planned + 1, e->taken) : e->taken;
+
+    for (guint64 i = e->written; i < end; i++) {
         CopyTask *task = copy_engine_task(e, i);
         if (task->state == COPY_TASK_PLANNED && (!task->shares_cluster || i == e->written)) {
             return task;
@@ -106,15 +108,20 @@ static Work find_work(CopyEngine *e, CopyTask **ret_task, guint *ret_count)
     guint ready = e->planned_order && !e->planning ? count_ready(e) : 0;
     gboolean can_collect = !e->collected && !e->collecting && e->taken - e->written < e->n_tasks;
 
-    if ((*ret_task = next_write(e))) {
+    *ret_task = next_write(e);
+    *ret_count = ready;
+    /* Writes to one file go through one lock: a second writer would only wait for it. */
+    if (*ret_task && !e->writing) {
         return WORK_WRITE;
     }
-    *ret_count = ready;
     if (ready == e->batch) {
         return WORK_PLAN;
     }
     if (can_collect) {
         return WORK_COLLECT;
+    }
+    if (*ret_task) {
+        return WORK_WRITE;
     }
     /* Fewer than one would like, but no more are to come before these are through. */
     if (ready && !e->collecting && !e->reading) {
@@ -152,6 +159,7 @@ static void keep_rate(CopyEngine *e, gsize bytes)
 static void write_task(CopyEngine *e, CopyTask *task, Worker *w)
 {
     task->state = COPY_TASK_WRITING;
+    e->writing++;
     if (e->job->rate && task->used) {
         keep_rate(e, task->used);
     }
@@ -171,6 +179,7 @@ static void write_task(CopyEngine *e, CopyTask *task, Worker *w)
             copy_engine_fail(e, task->sequence, g_error_copy(task->error));
         }
     }
+    e->writing--;
     if (e->planned_order) {
         copy_engine_settle(e, task);
     }
@@ -221,10 +230,7 @@ static void collect_task(CopyEngine *e, Worker *w)
         copy_engine_fail(e, task->sequence, g_steal_pointer(&why));
         task->refused = TRUE;
     }
-    task->state = COPY_TASK_READY;
-    if (!e->planned_order) {
-        write_task(e, task, w);
-    }
+    task->state = e->planned_order ? COPY_TASK_READY : COPY_TASK_PLANNED;
 }
 
 static void plan_tasks(CopyEngine *e, guint count)
@@ -351,7 +357,7 @@ static guint engine_init(CopyEngine *e, const CopyConvert *job)
     e->plan.buffer_size = e->plan.codec ? MAX(CODED_TASK, facts->cluster_size) : COPY_BUFFER_SIZE;
     e->plan.offload = job->copy_range;
     e->batch = e->plan.codec ? workers * 2 : PLAN_TASKS;
-    e->n_tasks = !e->planned_order ? workers : e->plan.codec ? workers * 4 : PLAN_FLIGHT;
+    e->n_tasks = !e->planned_order ? workers * 2 : e->plan.codec ? workers * 4 : PLAN_FLIGHT;
     e->n_tasks = MAX(e->n_tasks, workers + 1);
     return workers;
 }
