@@ -3,47 +3,55 @@
 
 #include <sys/mman.h>
 
-#include "abi/abi.h"
 #include "base/checked.h"
 #include "copy/buffer.h"
 
 #define HUGE_PAGE (2ul << 20)
-/* Beyond this many threads the page cache is the limit, and memory grows for nothing. */
-#define USEFUL_WORKERS 8u
 
-guint8 *copy_buffer_new(gsize size)
+static guint8 *map_memory(gsize size)
 {
-    gsize room = align_up(size, HUGE_PAGE) + HUGE_PAGE;
-    guint8 *map = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    guint8 *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (map == MAP_FAILED) {
         g_error("Cannot allocate %" G_GSIZE_FORMAT " bytes", size);
     }
+    return map;
+}
+
+static gsize mapped_size(gsize size)
+{
+    return size < HUGE_PAGE ? size : align_up(size, HUGE_PAGE);
+}
+
+guint8 *copy_buffer_new(gsize size)
+{
+    if (size < HUGE_PAGE) {
+        return map_memory(size);
+    }
+    size = mapped_size(size);
+    guint8 *map = map_memory(size + HUGE_PAGE);
     /* Give back what stands out at both ends. */
     guint8 *buffer = (guint8 *)align_up((guintptr)map, HUGE_PAGE);
     gsize head = buffer - map;
-    gsize tail = room - head - align_up(size, HUGE_PAGE);
     if (head) {
         munmap(map, head);
     }
-    if (tail) {
-        munmap(buffer + room - head - tail, tail);
+    if (head < HUGE_PAGE) {
+        munmap(buffer + size, HUGE_PAGE - head);
     }
     /* First touch of huge pages takes a quarter of the time; a kernel without them says so here. */
-    (void)madvise(buffer, align_up(size, HUGE_PAGE), MADV_HUGEPAGE);
+    (void)madvise(buffer, size, MADV_HUGEPAGE);
     return buffer;
 }
 
 void copy_buffer_free(guint8 *buffer, gsize size)
 {
     if (buffer) {
-        munmap(buffer, align_up(size, HUGE_PAGE));
+        munmap(buffer, mapped_size(size));
     }
 }
 
 guint copy_workers(guint limit)
 {
-    guint n = MIN(g_get_num_processors(), limit ? ABI_MAX_CPUS - 1 : USEFUL_WORKERS);
-
-    return limit ? MIN(n, limit) : n;
+    return MIN(g_get_num_processors(), limit ? MIN(limit, COPY_MOST_WORKERS) : COPY_MOST_WORKERS);
 }

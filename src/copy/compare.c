@@ -20,6 +20,8 @@
 
 #define SECTOR 512u
 #define TASK_CHUNKS 256u
+/* Each has a buffer, and a codec cpu's window, for either image. */
+#define MOST_WORKERS 6u
 /* Tasks that may wait for an earlier one before their progress is told. */
 #define TASKS_PER_WORKER 2u
 
@@ -293,7 +295,7 @@ static gpointer work(gpointer data)
 
 static void run_workers(Comparer *c)
 {
-    guint n = copy_workers(0);
+    guint n = copy_workers(MOST_WORKERS);
     g_autofree Worker *workers = g_new0(Worker, n);
     g_autofree GThread **threads = g_new0(GThread *, n);
 

@@ -9,8 +9,10 @@
  * the tasks of the last one are written: 24 MiB, and 86 doorbells for each GiB of plain data. */
 #define PLAN_TASKS  6u
 #define PLAN_FLIGHT 12u
-/* Bytes in one task of a target that is compressed: smaller, as there are three buffers of it. */
-#define CODED_TASK (512u << 10)
+/* Bytes in one task of a target that is compressed: smaller, as there are three buffers of it. For
+ * larger clusters fewer threads have to do. */
+#define CODED_TASK    (512u << 10)
+#define LARGE_WORKERS 4u
 
 typedef struct {
     CopyEngine *engine;
@@ -341,6 +343,7 @@ static gboolean count_total(CopyEngine *e, GError **error)
     return FALSE;
 }
 
+/* Answers how many threads to use. Buffers and the windows of codec cpus stay below 64 MiB. */
 static guint engine_init(CopyEngine *e, const CopyConvert *job)
 {
     const struct abi_facts *facts = image_facts(job->target);
@@ -354,11 +357,22 @@ static guint engine_init(CopyEngine *e, const CopyConvert *job)
     e->plan.zero_init = job->target_is_zero && !job->target_has_backing;
     e->plan.cluster = e->planned_order ? facts->cluster_size : 0;
     e->plan.codec = job->compress ? facts->codec : ABI_CODEC_NONE;
-    e->plan.buffer_size = e->plan.codec ? MAX(CODED_TASK, facts->cluster_size) : COPY_BUFFER_SIZE;
+    e->plan.buffer_size = COPY_BUFFER_SIZE;
     e->plan.offload = job->copy_range;
-    e->batch = e->plan.codec ? workers * 2 : PLAN_TASKS;
-    e->n_tasks = !e->planned_order ? workers * 2 : e->plan.codec ? workers * 4 : PLAN_FLIGHT;
-    e->n_tasks = MAX(e->n_tasks, workers + 1);
+    if (!e->planned_order) {
+        e->n_tasks = MIN(workers * 2, workers + 4);
+    } else if (!e->plan.codec) {
+        e->batch = PLAN_TASKS;
+        e->n_tasks = MAX(PLAN_FLIGHT, workers + 2);
+    } else if (e->plan.cluster <= CODED_TASK) {
+        e->plan.buffer_size = CODED_TASK;
+        e->batch = workers + 2;
+        e->n_tasks = workers * 2 + 4;
+    } else {
+        workers = MIN(workers, LARGE_WORKERS);
+        e->batch = workers;
+        e->n_tasks = workers + 2;
+    }
     return workers;
 }
 

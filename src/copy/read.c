@@ -5,8 +5,10 @@
 
 #include "copy/read.h"
 
-/* Parts handed to image_read_extents() at once. */
+/* Parts handed to image_read_extents() at once, and bytes of those that are coded: they go through
+ * the window of a codec cpu, whose pages stay in memory once they were used. */
 #define MOST_TOGETHER 256u
+#define MOST_CODED    (1u << 20)
 
 struct CopyReader {
     guint worker;
@@ -31,13 +33,20 @@ static gboolean is_stored(const CopyRun *run)
     return run->extent.kind == ABI_EXT_DATA || run->extent.kind == ABI_EXT_COOKED;
 }
 
+static guint64 coded_length(const CopyRun *run)
+{
+    return run->extent.kind == ABI_EXT_COOKED ? run->length : 0;
+}
+
 /* How many parts from the first one can be read in one go: bytes of one layer that follow each
  * other. */
 static guint group(const CopyPart *parts, guint n)
 {
+    guint64 coded = coded_length(&parts[0].run);
     guint i = 1;
 
     while (is_stored(&parts[0].run) && i < n && i < MOST_TOGETHER && is_stored(&parts[i].run) &&
+           (coded += coded_length(&parts[i].run)) <= MOST_CODED &&
            parts[i].run.layer == parts[0].run.layer &&
            parts[i].run.start == parts[i - 1].run.start + parts[i - 1].run.length &&
            parts[i].buf == parts[i - 1].buf + parts[i - 1].run.length) {
