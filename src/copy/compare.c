@@ -103,7 +103,7 @@ static gboolean side_ready(Comparer *c, Side *side)
     return more;
 }
 
-/* What strict mode compares: what qemu-img is told of a run, and that is also whether the run is the
+/* What strict mode compares: what qemu-img is told of a run, and that is also whether it is the
  * image's last. */
 static gboolean same_status(const CopyRun *a, const CopyRun *b)
 {

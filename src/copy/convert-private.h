@@ -54,6 +54,8 @@ static inline CopyTask *copy_engine_task(CopyEngine *e, guint64 sequence)
     return &e->tasks[sequence % e->n_tasks];
 }
 
+/* Do all the work with n threads, of which this is one. */
+void copy_engine_run(CopyEngine *e, guint n);
 /* Note that a task failed; takes over error. The lock is held. */
 void copy_engine_fail(CopyEngine *e, guint64 sequence, GError *error);
 

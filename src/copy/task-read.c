@@ -130,8 +130,8 @@ gboolean copy_task_read_after_all(CopyTask *task, CopyPlan *plan, CopyReader *re
 }
 
 /* Ask for length bytes at start; goes on where the last segment ends if it can. */
-static void add_segment(CopyTask *task, const CopyPiece *piece, guint16 kind, guint64 start, guint64 length,
-                        const guint8 *bytes)
+static void add_segment(CopyTask *task, const CopyPiece *piece, guint16 kind, guint64 start,
+                        guint64 length, const guint8 *bytes)
 {
     if (task->segments->len && kind == ABI_EXT_DATA) {
         CopySegment *last = &g_array_index(task->segments, CopySegment, task->segments->len - 1);

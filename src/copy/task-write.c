@@ -252,7 +252,8 @@ static gboolean do_write(Writer *w, const Write *write, guint first, guint end)
 /* Does b go on where a ends, so that one write can do both? */
 static gboolean joins(const Write *a, const Write *b)
 {
-    return a->length && a->offload == b->offload && a->bytes && b->bytes == a->bytes + a->length && a->file == b->file &&
+    return a->length && a->offload == b->offload && a->bytes &&
+           b->bytes == a->bytes + a->length && a->file == b->file &&
            a->offset + a->length == b->offset;
 }
 

@@ -116,7 +116,8 @@ static gboolean layer_fill(Layer *layer, guint64 at, guint64 end, GError **error
     layer->ask = layer->covered == at ? MIN(layer->ask * 2, MOST_EXTENTS) : FIRST_EXTENTS;
     layer->extents = g_renew(struct abi_extent, layer->extents, layer->ask);
     layer->at = layer->count = 0;
-    if (!image_extents(layer->img, at, end - at, layer->extents, layer->ask, &count, &next, error)) {
+    if (!image_extents(layer->img, at, end - at, layer->extents, layer->ask, &count, &next,
+                       error)) {
         return FALSE;
     }
     /* The answer comes from a cell: it must cover what was asked, in order and without gaps. */
