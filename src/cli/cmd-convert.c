@@ -246,7 +246,9 @@ static gboolean copy(GPtrArray *sources, const ConvertTarget *target, GError **e
     g_autoptr(GError) late = NULL;
 
     /* Closed even after a failure: what is in place so far shall be readable. */
-    if (!image_close(target->img, ok ? error : &late)) {
+    if (!image_close(target->img, &late) && ok) {
+        g_propagate_prefixed_error(error, g_steal_pointer(&late),
+                                   "error while finishing '%s': ", target->filename);
         ok = FALSE;
     }
     if (ok) {
