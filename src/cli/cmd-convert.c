@@ -238,6 +238,7 @@ static gboolean copy(GPtrArray *sources, const ConvertTarget *target, GError **e
         .sparse = (guint64)opt.sparse,
         .rate = (guint64)opt.rate,
         .workers = opt.workers,
+        .target_direct = target->direct,
         .program = opt.quiet ? NULL : g_get_prgname(),
         .progress = progress_update,
     };

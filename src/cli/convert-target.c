@@ -176,6 +176,7 @@ gboolean convert_target_open(ConvertTarget *t, GPtrArray *sources, guint64 total
         (t->img = image_open(spec, flags, cache, error)) == NULL) {
         return FALSE;
     }
+    t->direct = (cache & IO_NO_CACHE) != 0 || io_kind(image_file(t->img)) == IO_KIND_HOST_DEVICE;
     t->is_zero = t->exists ? t->claimed_zero : fresh_is_zero(t);
     t->backing_size = image_backing(t->img) != NULL ? image_size(image_backing(t->img))
                                                     : G_MAXUINT64;

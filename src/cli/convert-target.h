@@ -21,6 +21,7 @@ typedef struct {
     gboolean has_backing;       /* as the user says: -B */
     guint64 backing_size;       /* of the target's real backing file; else G_MAXUINT64 */
     gboolean is_zero;           /* what is not written reads as zeros */
+    gboolean direct;            /* written without the page cache, or a device */
 } ConvertTarget;
 
 /* Make (unless it exists) and open the target for total bytes from the sources. Messages are

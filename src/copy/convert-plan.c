@@ -90,48 +90,89 @@ static gboolean hand_out(const CopyEngine *e, const Talk *talk, struct abi_exten
     return TRUE;
 }
 
-/* Ask once, hand out the answers. *ret_stalled: the target takes no question before it hears that
- * more of what it answered is in place. */
-static gboolean ask(CopyEngine *e, Talk *talk, gboolean *ret_stalled, GError **error)
+/* Hand out what was answered to the first questions. FALSE for an answer that cannot be. */
+static gboolean take_answers(CopyEngine *e, Talk *talk, guint taken)
 {
-    guint taken = 0, at = 0;
-
-    talk->n_answers = 0;
-    if (!image_write_plan(e->job->target, talk->ask, talk->n, talk->answer, ABI_MAX_EXTENTS,
-                          &talk->n_answers, &taken, error)) {
-        return FALSE;
-    }
     gboolean sound = taken <= talk->n && talk->n_answers <= ABI_MAX_EXTENTS;
+    guint at = 0;
+
     for (guint i = 0; sound && i < talk->n_answers; i++) {
         sound = hand_out(e, talk, talk->answer[i], taken, &at);
     }
-    if (!sound) {
-        g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_IO, g_strerror(EIO));
-        return FALSE;
-    }
-    for (guint i = 0; i < taken; i++) {
+    for (guint i = 0; sound && i < taken; i++) {
         if (talk->owner[i]) {
             talk->owner[i]->asked++;
             e->answered_end = end_of(&talk->meant[i]);
         }
     }
-    take_out(talk, taken);
+    if (sound) {
+        take_out(talk, taken);
+    }
+    return sound;
+}
+
+static gboolean ask_first(CopyEngine *e, Talk *talk, guint n, guint *ret_taken, GError **error)
+{
+    talk->n_answers = 0;
+    if (!image_write_plan(e->job->target, talk->ask, n, talk->answer, ABI_MAX_EXTENTS,
+                          &talk->n_answers, ret_taken, error)) {
+        return FALSE;
+    }
+    if (!take_answers(e, talk, *ret_taken)) {
+        g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_IO, g_strerror(EIO));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* Of many questions one was refused: ask them singly to have it at the front, with what comes
+ * before it answered. The conversion has failed in any case. */
+static void find_refused(CopyEngine *e, Talk *talk, GError **error)
+{
+    while (talk->n && !talk->owner[0]) {
+        take_out(talk, 1);
+    }
+    while (talk->n > 1) {
+        GError *why = NULL;
+        guint taken = 0;
+        if (!ask_first(e, talk, 1, &taken, &why)) {
+            g_clear_error(error);
+            g_propagate_error(error, why);
+            return;
+        }
+        if (!taken) {
+            return;
+        }
+    }
+}
+
+/* Ask once, hand out the answers. *ret_stalled: the target takes no question before it hears that
+ * more of what it answered is in place. */
+static gboolean ask(CopyEngine *e, Talk *talk, gboolean *ret_stalled, GError **error)
+{
+    guint taken = 0;
+
+    if (!ask_first(e, talk, talk->n, &taken, error)) {
+        find_refused(e, talk, error);
+        return FALSE;
+    }
     *ret_stalled = taken == 0;
     return TRUE;
 }
 
-/* The driver refused the question at the front; first is the first task of the talk. */
+/* The driver refused the question at the front, or did not take note of what is in place; first
+ * is the first task of the talk. */
 static void fail_front(CopyEngine *e, const Talk *talk, guint64 first, const GError *why)
 {
-    CopyTask *task = talk->owner[0] ? talk->owner[0] : copy_engine_task(e, first);
-    guint64 start = talk->owner[0] ? talk->meant[0].guest_offset : talk->ask[0].guest_offset;
+    CopyTask *task = talk->n ? talk->owner[0] : copy_engine_task(e, first);
+    guint64 start = talk->n ? talk->meant[0].guest_offset : copy_task_next_ask(task);
     GError *error = NULL;
 
     task->refused = TRUE;
     for (guint i = 0; i < task->pieces->len; i++) {
         const CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, i);
         if (start >= piece->start && start - piece->start < piece->length) {
-            start = piece->start;
+            start = piece->unit;
             break;
         }
     }

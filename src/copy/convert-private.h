@@ -6,7 +6,7 @@
  * then, in order and several at once, the target's driver is asked where their
  * bytes go (one doorbell for many megabytes); then any thread writes them; and
  * with the next question the driver hears which ranges are in place. A raw
- * target needs no question: what was read can be written, in any order.
+ * target needs no question: what was read can be written.
  */
 #ifndef INSTAR_COPY_CONVERT_PRIVATE_H
 #define INSTAR_COPY_CONVERT_PRIVATE_H
@@ -21,6 +21,7 @@ typedef struct {
     GArray *pending_parts;
     gboolean planned_order;     /* the target has clusters to give */
     guint batch;                /* tasks per question */
+    guint writers;              /* how many may write at once */
     guint n_tasks;
     CopyTask *tasks;            /* number n is tasks[n % n_tasks] */
     CopyWalk *target_walk;      /* of the planning thread */

@@ -42,7 +42,8 @@ static gboolean shares_cluster(CopyEngine *e, const CopyTask *task)
            first->guest_offset / e->plan.cluster;
 }
 
-/* The first task that may be written now. The lock is held, as in all that looks for work. */
+/* The first task that may be written now: in order, so that after a failure nothing stands behind
+ * it. The lock is held, as in all that looks for work. */
 static CopyTask *next_write(CopyEngine *e)
 {
     /* The task behind the planned ones may be half answered. */
@@ -52,6 +53,9 @@ static CopyTask *next_write(CopyEngine *e)
         CopyTask *task = copy_engine_task(e, i);
         if (task->state == COPY_TASK_PLANNED && (!task->shares_cluster || i == e->written)) {
             return task;
+        }
+        if (task->state != COPY_TASK_WRITING && task->state != COPY_TASK_WRITTEN) {
+            break;
         }
     }
     return NULL;
@@ -103,8 +107,7 @@ static Work find_work(CopyEngine *e, CopyTask **ret_task, guint *ret_count)
 
     *ret_task = next_write(e);
     *ret_count = ready;
-    /* Writes to one file go through one lock: a second writer would only wait for it. */
-    if (*ret_task && !e->writing) {
+    if (*ret_task && e->writing < e->writers) {
         return WORK_WRITE;
     }
     if (ready && ready == e->batch) {
@@ -112,9 +115,6 @@ static Work find_work(CopyEngine *e, CopyTask **ret_task, guint *ret_count)
     }
     if (can_collect) {
         return WORK_COLLECT;
-    }
-    if (*ret_task) {
-        return WORK_WRITE;
     }
     /* Fewer than one would like, but no more are to come before these are through. */
     if (ready && !e->collecting && !e->reading) {
@@ -126,10 +126,8 @@ static Work find_work(CopyEngine *e, CopyTask **ret_task, guint *ret_count)
 static void weigh(const CopyPiece *piece, gpointer data)
 {
     CopyEngine *e = data;
-    guint64 weight = copy_piece_weight(piece);
-
-    e->done += weight;
-    if (weight && e->job->progress) {
+    e->done += piece->weight;
+    if (piece->weight && e->job->progress) {
         e->job->progress(e->done, e->total, e->job->progress_data);
     }
 }

@@ -14,10 +14,26 @@
 #define CODED_TASK    (512u << 10)
 #define LARGE_WORKERS 4u
 
+/* Tasks should not share a cluster of the target, for the driver must hear of the one before it can
+ * answer the other. Data is cut so where that changes nothing: between blocks that are judged by
+ * themselves. */
+static guint32 split_of(const CopyPlan *plan)
+{
+    gboolean by_blocks = !plan->job->sparse || (plan->sparse.min == plan->sparse.alignment &&
+                                                plan->sparse.alignment <= COPY_BUFFER_SIZE);
+
+    return plan->cluster && !plan->codec && by_blocks ? COPY_BUFFER_SIZE : 0;
+}
+
+static CopyCutter *new_cutter(const CopyEngine *e)
+{
+    return copy_cutter_new(e->job, e->plan.codec ? e->plan.cluster : 0, e->plan.split);
+}
+
 /* How much there is to do. Finds ranges that cannot be looked up before anything is written. */
 static gboolean count_total(CopyEngine *e, GError **error)
 {
-    g_autoptr(CopyCutter) cutter = copy_cutter_new(e->job, e->plan.codec ? e->plan.cluster : 0);
+    g_autoptr(CopyCutter) cutter = new_cutter(e);
     CopyPiece piece;
     gboolean more;
 
@@ -25,7 +41,7 @@ static gboolean count_total(CopyEngine *e, GError **error)
         if (!more) {
             return TRUE;
         }
-        e->total += copy_piece_weight(&piece);
+        e->total += piece.weight;
     }
     return FALSE;
 }
@@ -44,8 +60,11 @@ static guint engine_init(CopyEngine *e, const CopyConvert *job)
     e->plan.zero_init = job->target_is_zero && !job->target_has_backing;
     e->plan.cluster = e->planned_order ? facts->cluster_size : 0;
     e->plan.codec = job->compress ? facts->codec : ABI_CODEC_NONE;
-    e->plan.buffer_size = COPY_BUFFER_SIZE;
+    e->plan.split = split_of(&e->plan);
+    e->plan.buffer_size = COPY_BUFFER_SIZE + e->plan.split / 2;
     e->plan.offload = job->copy_range;
+    /* Writes to one cached file go through one lock: a second writer would only wait for it. */
+    e->writers = job->target_direct ? workers : 1;
     if (!e->planned_order) {
         e->n_tasks = MIN(workers * 2, workers + 4);
     } else if (!e->plan.codec) {
@@ -72,7 +91,7 @@ gboolean copy_convert(const CopyConvert *job, GError **error)
         return FALSE;
     }
     e.plan.zeros = copy_buffer_new(COPY_BUFFER_SIZE);
-    e.cutter = copy_cutter_new(job, e.plan.codec ? e.plan.cluster : 0);
+    e.cutter = new_cutter(&e);
     e.pending_parts = g_array_new(FALSE, FALSE, sizeof(CopyPart));
     e.links = g_array_new(FALSE, FALSE, sizeof(CopyLink));
     e.tasks = g_new0(CopyTask, e.n_tasks);

@@ -27,6 +27,7 @@ typedef struct {
     guint64 sparse;             /* -S bytes; 0: everything is written */
     guint64 rate;               /* -r bytes a second; 0: no limit */
     guint workers;              /* -m: most threads; 0: as many as useful */
+    gboolean target_direct;     /* no page cache: many writes at once are faster than one */
     const char *program;        /* begins warnings on stderr; NULL: no warnings */
     CopyProgress progress;
     gpointer progress_data;

@@ -11,6 +11,9 @@
 struct CopyCutter {
     const CopyConvert *job;
     guint32 cluster;            /* of a compressed target, else 0 */
+    guint32 split;
+    guint64 unit;               /* that was cut, and how much of it is left */
+    guint64 unit_left;
     guint64 total;
     guint64 at;                 /* in the target */
     guint source;               /* at lies in this one */
@@ -38,12 +41,13 @@ static void open_source(CopyCutter *c, guint i)
     c->walk = copy_walk_new(c->job->sources[i], 0, c->size, flags);
 }
 
-CopyCutter *copy_cutter_new(const CopyConvert *job, guint32 cluster)
+CopyCutter *copy_cutter_new(const CopyConvert *job, guint32 cluster, guint32 split)
 {
     CopyCutter *c = g_new0(CopyCutter, 1);
 
     c->job = job;
     c->cluster = cluster;
+    c->split = split;
     for (guint i = 0; i < job->n_sources; i++) {
         c->total += source_size(c, i);
     }
@@ -159,18 +163,12 @@ static CopyPieceKind kind_of(const CopyCutter *c)
     return c->run.data ? COPY_PIECE_DATA : COPY_PIECE_BACKING;
 }
 
-gboolean copy_cutter_next(CopyCutter *c, CopyPiece *ret_piece, GArray *parts, gboolean *ret_more,
-                          GError **error)
+/* What qemu-img would do next, in one go. */
+static CopyPiece next_unit(const CopyCutter *c)
 {
-    *ret_more = c->at < c->total;
-    if (!*ret_more) {
-        return TRUE;
-    }
-    if (!ready(c, parts != NULL, error)) {
-        return FALSE;
-    }
     CopyPiece piece = { .kind = kind_of(c), .start = c->at };
     guint64 length = MIN(align_up(c->run.length, SECTOR), c->base + c->size - c->at);
+
     if (c->job->target_has_backing && c->at < c->job->target_backing_size) {
         /* From there on zeros are treated in another way. */
         length = MIN(length, c->job->target_backing_size - c->at);
@@ -186,18 +184,41 @@ gboolean copy_cutter_next(CopyCutter *c, CopyPiece *ret_piece, GArray *parts, gb
     }
     if (piece.kind == COPY_PIECE_DATA) {
         length = MIN(length, c->cluster ? c->cluster : COPY_BUFFER_SIZE);
-        piece.first_part = parts ? parts->len : 0;
+        piece.weight = length;
     }
     piece.length = length;
-    if (!take(c, length, piece.kind == COPY_PIECE_DATA ? parts : NULL, error)) {
+    piece.unit = c->at;
+    return piece;
+}
+
+gboolean copy_cutter_next(CopyCutter *c, CopyPiece *ret_piece, GArray *parts, gboolean *ret_more,
+                          GError **error)
+{
+    CopyPiece piece;
+
+    *ret_more = c->at < c->total;
+    if (!*ret_more) {
+        return TRUE;
+    }
+    if (!ready(c, parts != NULL, error)) {
+        return FALSE;
+    }
+    piece = c->unit_left ? (CopyPiece){ .kind = COPY_PIECE_DATA, .start = c->at,
+                                        .length = c->unit_left, .unit = c->unit }
+                         : next_unit(c);
+    if (piece.kind == COPY_PIECE_DATA) {
+        guint64 whole = piece.length;
+        if (c->split) {
+            piece.length = MIN(whole, c->split - c->at % c->split);
+        }
+        c->unit = piece.unit;
+        c->unit_left = whole - piece.length;
+        piece.first_part = parts ? parts->len : 0;
+    }
+    if (!take(c, piece.length, piece.kind == COPY_PIECE_DATA ? parts : NULL, error)) {
         return FALSE;
     }
     piece.n_parts = parts ? parts->len - piece.first_part : 0;
     *ret_piece = piece;
     return TRUE;
-}
-
-guint64 copy_piece_weight(const CopyPiece *piece)
-{
-    return piece->kind == COPY_PIECE_DATA ? piece->length : 0;
 }

@@ -21,14 +21,17 @@ typedef enum {
 typedef struct {
     CopyPieceKind kind;
     guint64 start, length;      /* bytes of the target; the length is a multiple of 512 */
+    guint64 unit;               /* where qemu-img's piece begins that this is, or is a part of */
+    guint64 weight;             /* how much it counts for progress */
     guint first_part, n_parts;  /* DATA: what to read, in the array the cutter was given */
     gboolean offload;           /* not read: the store copies the bytes itself (-C) */
 } CopyPiece;
 
 typedef struct CopyCutter CopyCutter;
 
-/* cluster: bytes of the target's clusters if it is to be compressed, else 0. */
-CopyCutter *copy_cutter_new(const CopyConvert *job, guint32 cluster);
+/* cluster: bytes of the target's clusters if it is to be compressed, else 0. split: data is also
+ * cut at multiples of so many bytes (a power of two), 0: it is not. */
+CopyCutter *copy_cutter_new(const CopyConvert *job, guint32 cluster, guint32 split);
 void copy_cutter_free(CopyCutter *cutter);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CopyCutter, copy_cutter_free)
 
@@ -39,8 +42,5 @@ guint64 copy_cutter_total(const CopyCutter *cutter);
  * CopyPart; buf is NULL), unless parts is NULL. */
 gboolean copy_cutter_next(CopyCutter *cutter, CopyPiece *ret_piece, GArray *parts,
                           gboolean *ret_more, GError **error);
-
-/* How much of a piece counts for progress. */
-guint64 copy_piece_weight(const CopyPiece *piece);
 
 #endif

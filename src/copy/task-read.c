@@ -56,8 +56,7 @@ static void give_up(CopyTask *task, const CopyPiece *piece, guint index, const G
 {
     g_clear_error(&task->error);
     g_set_error(&task->error, IMAGE_ERROR, IMAGE_ERROR_IO,
-                "error while reading at byte %" G_GUINT64_FORMAT ": %s", piece->start,
-                why->message);
+                "error while reading at byte %" G_GUINT64_FORMAT ": %s", piece->unit, why->message);
     g_array_set_size(task->pieces, index);
 }
 

@@ -84,7 +84,7 @@ static void fail_at(CopyTask *task, guint64 guest, const GError *why)
     g_clear_error(&task->error);
     g_set_error(&task->error, IMAGE_ERROR, IMAGE_ERROR_IO,
                 "error while writing at byte %" G_GUINT64_FORMAT ": %s",
-                piece ? piece->start : guest, why->message);
+                piece ? piece->unit : guest, why->message);
     task->good_end = piece ? piece->start : guest;
     for (guint i = 0; i < task->segments->len; i++) {
         const struct abi_extent *ask = &g_array_index(task->segments, CopySegment, i).ask;

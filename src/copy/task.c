@@ -123,6 +123,9 @@ void copy_task_collect(CopyTask *task, CopyPlan *plan, CopyCutter *cutter,
                 return;
             }
         }
+        if (plan->split && pending->start % plan->split == 0 && task->used >= plan->split / 2) {
+            return;
+        }
         gsize need = pending->kind == COPY_PIECE_DATA ? pending->length : 0;
         if (need > plan->buffer_size - task->used) {
             return;

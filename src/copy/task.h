@@ -50,6 +50,7 @@ typedef struct {
     guint32 cluster;            /* bytes of the target's clusters; 0: it has none */
     guint32 codec;              /* of compressed clusters; ABI_CODEC_NONE: not compressed */
     gsize buffer_size;          /* of each task */
+    guint32 split;              /* data is cut there, and tasks end there, if possible; 0: not */
     guint8 *zeros;              /* COPY_BUFFER_SIZE of them; only to be read */
     gboolean offload_tried;
     guint offload_left;         /* once a piece could not be: so many pieces still can */
