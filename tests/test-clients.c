@@ -111,9 +111,8 @@ static void test_limited(gconstpointer data)
 {
     guint i = GPOINTER_TO_UINT(data);
     g_autofree char *prlimit = g_find_program_in_path("prlimit");
-    g_autofree char *line =
-        g_strdup_printf("prlimit --as=1073741824 --cpu=2 -- '%s' %s", test_instar_img(),
-                        limited[i].command);
+    g_autofree char *line = g_strdup_printf("prlimit --as=1073741824 --cpu=2 -- '%s' %s",
+                                            test_instar_img(), limited[i].command);
     g_auto(GStrv) argv = NULL;
     g_auto(GStrv) envp = g_get_environ();
     g_autoptr(GError) error = NULL;
@@ -125,7 +124,11 @@ static void test_limited(gconstpointer data)
     lay();
     g_shell_parse_argv(line, NULL, &argv, &error);
     struct twin_process process = {
-        .path = prlimit, .argv = argv, .dir = fixture->work, .envp = envp, .umask = 022,
+        .path = prlimit,
+        .argv = argv,
+        .dir = fixture->work,
+        .envp = envp,
+        .umask = 022,
         .seconds = 60,
     };
     struct twin_output *output = NULL;
@@ -149,7 +152,7 @@ static const char *const dev_commands[] = {
 /* A device that is missing must not come into being as a regular file that fills /dev. */
 static void test_dev(gconstpointer data)
 {
-    g_autofree char *name = g_strdup_printf("/dev/instar-test-%d", (int) getpid());
+    g_autofree char *name = g_strdup_printf("/dev/instar-test-%d", (int)getpid());
     g_autofree char *tail = g_strdup_printf(dev_commands[GPOINTER_TO_UINT(data)], name);
     g_autofree char *line = g_strconcat("qemu-img ", tail, NULL);
 
@@ -164,9 +167,9 @@ static void test_dev(gconstpointer data)
 /* /dev/stdout that is a file is written as one. */
 static void test_stdout(void)
 {
-    g_autofree char *line = g_strdup_printf(
-        "sh -c '\"%s\" convert -f raw -O raw big /dev/stdout > out && cmp big out'",
-        test_instar_img());
+    g_autofree char *line =
+        g_strdup_printf("sh -c '\"%s\" convert -f raw -O raw big /dev/stdout > out && cmp big out'",
+                        test_instar_img());
     g_auto(GStrv) argv = NULL;
     g_auto(GStrv) envp = g_get_environ();
     g_autoptr(GError) error = NULL;
@@ -174,7 +177,11 @@ static void test_stdout(void)
     lay();
     g_shell_parse_argv(line, NULL, &argv, &error);
     struct twin_process process = {
-        .path = "/bin/sh", .argv = argv, .dir = fixture->work, .envp = envp, .umask = 022,
+        .path = "/bin/sh",
+        .argv = argv,
+        .dir = fixture->work,
+        .envp = envp,
+        .umask = 022,
         .seconds = 60,
     };
     struct twin_output *output = NULL;
@@ -216,9 +223,17 @@ static void test_deadly(gconstpointer data)
 /* SIGUSR1 makes a long command without -p tell its progress once, on standard error. */
 static void test_progress_signal(void)
 {
-    char *argv[] = { (char *) test_instar_img(), (char *) "convert", (char *) "-r", (char *) "4M",
-                     (char *) "-f", (char *) "raw", (char *) "-O", (char *) "raw", (char *) "big",
-                     (char *) "n", NULL };
+    char *argv[] = { (char *)test_instar_img(),
+                     (char *)"convert",
+                     (char *)"-r",
+                     (char *)"4M",
+                     (char *)"-f",
+                     (char *)"raw",
+                     (char *)"-O",
+                     (char *)"raw",
+                     (char *)"big",
+                     (char *)"n",
+                     NULL };
     g_autofree char *target = NULL;
     g_autoptr(GError) error = NULL;
     char text[256] = "";
@@ -246,11 +261,11 @@ static void test_progress_signal(void)
     g_assert_true(g_regex_match_simple("^    \\(\\d+\\.\\d\\d/100%\\)\\n$", text, 0, 0));
 }
 
-#define ADD_ROWS(rows, prefix, name, test)                                                        \
-    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {                                              \
-        g_autofree char *path = g_strconcat("/clients/" prefix, name, NULL);                      \
-                                                                                                  \
-        g_test_add_data_func(path, GUINT_TO_POINTER(i), test);                                    \
+#define ADD_ROWS(rows, prefix, name, test)                                                         \
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {                                               \
+        g_autofree char *path = g_strconcat("/clients/" prefix, name, NULL);                       \
+                                                                                                   \
+        g_test_add_data_func(path, GUINT_TO_POINTER(i), test);                                     \
     }
 
 int main(int argc, char **argv)

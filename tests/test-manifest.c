@@ -67,13 +67,13 @@ static void test_unchanged(void)
         gsize length;
 
         if (!g_file_get_contents(path, &text, &length, NULL)) {
-            g_test_fail_printf("%s is listed but not there; " REMEDY, (char *) name);
+            g_test_fail_printf("%s is listed but not there; " REMEDY, (char *)name);
             continue;
         }
         g_autofree char *found =
-            g_compute_checksum_for_data(G_CHECKSUM_SHA256, (guchar *) text, length);
+            g_compute_checksum_for_data(G_CHECKSUM_SHA256, (guchar *)text, length);
         if (!g_str_equal(found, sum))
-            g_test_fail_printf("%s has changed; " REMEDY, (char *) name);
+            g_test_fail_printf("%s has changed; " REMEDY, (char *)name);
     }
 }
 

@@ -36,8 +36,7 @@ static const struct {
       "[{\"target\":\"t\",\"name\":\"n\",\"setup\":[[\"rm\",\"x\"]],\"observe\":{}" RUN "}]",
       "no command here" },
     { "/schema/builtin-arguments",
-      "[{\"target\":\"t\",\"name\":\"n\",\"setup\":[[\"make-file\",\"x\"]],\"observe\":{}" RUN
-      "}]",
+      "[{\"target\":\"t\",\"name\":\"n\",\"setup\":[[\"make-file\",\"x\"]],\"observe\":{}" RUN "}]",
       "no command here" },
     { "/schema/observe-builtin",
       "[{\"target\":\"t\",\"name\":\"n\",\"setup\":[],\"observe\":{\"x\":[\"make-dir\",\"d\"]}" RUN
@@ -79,13 +78,17 @@ static const struct {
     const char *normalised; /* NULL: as it is */
 } texts[] = {
     { "/text/actual-size", 0, "    \"actual-size\": 200704,\n", "    \"actual-size\": #,\n" },
-    { "/text/disk-size", 0, "disk size: 1.5 MiB\ndisk size: 0 B\n", "disk size: #\ndisk size: #\n" },
+    { "/text/disk-size", 0, "disk size: 1.5 MiB\ndisk size: 0 B\n",
+      "disk size: #\ndisk size: #\n" },
     { "/text/disk-size-unknown", 0, "disk size: unavailable\n", NULL },
     { "/text/virtual-size", 0, "\"virtual-size\": 200704,\n", NULL },
-    { "/text/cid", 0, "\"cid\": 12, \"parent-cid\": 4294967295", "\"cid\": #, \"parent-cid\": 4294967295" },
+    { "/text/cid", 0, "\"cid\": 12, \"parent-cid\": 4294967295",
+      "\"cid\": #, \"parent-cid\": 4294967295" },
     { "/text/parent-cid", 0, "\"parent-cid\": 42949672", "\"parent-cid\": #" },
-    { "/text/cid-human", 0, "    cid: 12\n    parent cid: 4294967295\n", "    cid: #\n    parent cid: 4294967295\n" },
-    { "/text/iterations", 0, "master key iters: 12\n\"iters\": 5", "master key iters: #\n\"iters\": #" },
+    { "/text/cid-human", 0, "    cid: 12\n    parent cid: 4294967295\n",
+      "    cid: #\n    parent cid: 4294967295\n" },
+    { "/text/iterations", 0, "master key iters: 12\n\"iters\": 5",
+      "master key iters: #\n\"iters\": #" },
     { "/text/dates-kept", 0, "\"date-sec\": 5, 2020-01-02 03:04:05", NULL },
     { "/text/dates", TWIN_TEXT_CLOCKS, "\"date-sec\": 5, \"date-nsec\": 6, 2020-01-02 03:04:05",
       "\"date-sec\": #, \"date-nsec\": #, #" },
@@ -166,11 +169,15 @@ static void test_report(void)
 
 static void test_killed(void)
 {
-    char *argv[] = { (char *) "sh", (char *) "-c", (char *) "echo before; sleep 60 & sleep 60",
-                     NULL };
-    char *envp[] = { (char *) "PATH=/usr/bin:/bin", NULL };
+    char *argv[] = { (char *)"sh", (char *)"-c", (char *)"echo before; sleep 60 & sleep 60", NULL };
+    char *envp[] = { (char *)"PATH=/usr/bin:/bin", NULL };
     struct twin_process process = {
-        .path = "/bin/sh", .argv = argv, .dir = ".", .envp = envp, .umask = 022, .seconds = 1,
+        .path = "/bin/sh",
+        .argv = argv,
+        .dir = ".",
+        .envp = envp,
+        .umask = 022,
+        .seconds = 1,
     };
     struct twin_output *output = NULL;
     g_autoptr(GError) error = NULL;
@@ -217,8 +224,7 @@ static void test_all_tables(void)
                 const struct twin_recording *recording = g_ptr_array_index(recordings, j);
 
                 for (char **version = recording->versions; *version; version++) {
-                    g_autofree char *id =
-                        g_strdup_printf("%s/baseline/%s", c->id, *version);
+                    g_autofree char *id = g_strdup_printf("%s/baseline/%s", c->id, *version);
 
                     twin_skip_find(skips, id);
                 }

@@ -66,8 +66,8 @@ static void hold(struct holder *holder, char **argv, const char *locked)
     g_autoptr(GError) error = NULL;
 
     g_spawn_async_with_pipes(fixture->work, argv, NULL,
-                             G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH
-                                 | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL,
+                             G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH |
+                                 G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL,
                              NULL, NULL, &holder->pid, &holder->input, NULL, NULL, &error);
     g_assert_no_error(error);
     for (int i = 0; i < HOLD_SECONDS * 100 && !is_locked(locked); i++)
@@ -139,7 +139,8 @@ static const struct {
     { "/writer/create-over-raw", WRITER, "qemu-img create -f raw x 1M", 1 },
     { "/writer/create-overlay", WRITER, "qemu-img create -f qcow2 -b x -F qcow2 t", 0 },
     { "/writer/create-overlay-size", WRITER, "qemu-img create -f qcow2 -b x -F qcow2 t 4M", 0 },
-    { "/writer/create-overlay-unsafe", WRITER, "qemu-img create -u -f qcow2 -b x -F qcow2 t 4M", 0 },
+    { "/writer/create-overlay-unsafe", WRITER, "qemu-img create -u -f qcow2 -b x -F qcow2 t 4M",
+      0 },
     { "/writer/image-opts", WRITER, "qemu-img info --image-opts driver=qcow2,file.filename=x", 1 },
     { "/writer/image-opts-shared", WRITER,
       "qemu-img info --image-opts driver=qcow2,file.filename=x,force-share=on", 0 },
@@ -219,8 +220,8 @@ static void test_held(gconstpointer data)
         const struct twin_file *was = g_ptr_array_index(before, j);
         const struct twin_file *is = g_ptr_array_index(after, j);
 
-        if (strcmp(was->name, is->name) != 0 || was->changed != is->changed
-            || was->size != is->size)
+        if (strcmp(was->name, is->name) != 0 || was->changed != is->changed ||
+            was->size != is->size)
             g_string_append_printf(report, "  %s was touched\n", was->name);
     }
     fail_with(held[i].command, report);
@@ -231,9 +232,9 @@ static void test_held(gconstpointer data)
 /* A rate-limited convert of @program is under way: big (raw) into t (qcow2). */
 static void hold_by_convert(struct holder *holder, const char *program)
 {
-    char *argv[] = { (char *) program, (char *) "convert", (char *) "-r",     (char *) "1M",
-                     (char *) "-f",    (char *) "raw",     (char *) "-O",     (char *) "qcow2",
-                     (char *) "big",   (char *) "t",       NULL };
+    char *argv[] = { (char *)program, (char *)"convert", (char *)"-r", (char *)"1M",
+                     (char *)"-f",    (char *)"raw",     (char *)"-O", (char *)"qcow2",
+                     (char *)"big",   (char *)"t",       NULL };
 
     hold(holder, argv, "t");
     /* The target is created and closed before it is opened for the copy. */
@@ -264,7 +265,7 @@ static const struct {
 /* What the real tools say to each command while @program converts. */
 static GPtrArray *answers_during_convert(const char *program)
 {
-    GPtrArray *answers = g_ptr_array_new_with_free_func((GDestroyNotify) twin_output_free);
+    GPtrArray *answers = g_ptr_array_new_with_free_func((GDestroyNotify)twin_output_free);
     g_autoptr(GError) error = NULL;
     struct holder holder;
 

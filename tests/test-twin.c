@@ -24,15 +24,15 @@
 
 /* One test path. */
 struct entry {
-    struct twin_fixture *fixture;         /* borrowed */
+    struct twin_fixture *fixture;          /* borrowed */
     const struct twin_recording *recorded; /* NULL: live */
-    char *version;                        /* of the recording */
-    char *reason;                         /* why it is skipped, or NULL */
+    char *version;                         /* of the recording */
+    char *reason;                          /* why it is skipped, or NULL */
 };
 
 /* All that lives as long as the program. */
 struct suite {
-    char *data;  /* testsuite-data */
+    char *data; /* testsuite-data */
     char *scratch;
     GPtrArray *skips;
     GPtrArray *cases;
@@ -126,8 +126,7 @@ static void add_entry(struct suite *suite, struct twin_fixture *fixture, const c
 static void add_case(struct suite *suite, const struct twin_case *c, GPtrArray *recordings)
 {
     const struct twin_skip *skip = twin_skip_find(suite->skips, c->id);
-    struct twin_fixture *fixture =
-        twin_fixture_new(c, suite->scratch, suite->fixtures->len + 1);
+    struct twin_fixture *fixture = twin_fixture_new(c, suite->scratch, suite->fixtures->len + 1);
 
     g_ptr_array_add(suite->fixtures, fixture);
     if (skip && !g_getenv("INSTAR_TWIN_ALL")) {
@@ -163,9 +162,9 @@ static gboolean suite_load(struct suite *suite, const char *bucket, GError **err
     suite->scratch = g_dir_make_tmp("instar-twin-XXXXXX", error);
     if (!suite->scratch)
         return FALSE;
-    suite->recordings = g_ptr_array_new_with_free_func((GDestroyNotify) g_ptr_array_unref);
-    suite->fixtures = g_ptr_array_new_with_free_func((GDestroyNotify) twin_fixture_free);
-    suite->entries = g_ptr_array_new_with_free_func((GDestroyNotify) entry_free);
+    suite->recordings = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
+    suite->fixtures = g_ptr_array_new_with_free_func((GDestroyNotify)twin_fixture_free);
+    suite->entries = g_ptr_array_new_with_free_func((GDestroyNotify)entry_free);
     for (guint i = 0; i < suite->cases->len; i++) {
         const struct twin_case *c = g_ptr_array_index(suite->cases, i);
         GPtrArray *recordings = twin_recordings_load(expected, c, error);

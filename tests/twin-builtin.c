@@ -36,19 +36,19 @@ static gboolean make_random(char **args, GError **error)
     guint64 size;
     guint64 seed;
 
-    if (!parse_number(args[1], 64 << 20, &size, error)
-        || !parse_number(args[2], G_MAXUINT32, &seed, error))
+    if (!parse_number(args[1], 64 << 20, &size, error) ||
+        !parse_number(args[2], G_MAXUINT32, &seed, error))
         return FALSE;
 
-    g_autoptr(GByteArray) bytes = g_byte_array_sized_new((guint) size + 4);
-    GRand *source = g_rand_new_with_seed((guint32) seed);
+    g_autoptr(GByteArray) bytes = g_byte_array_sized_new((guint)size + 4);
+    GRand *source = g_rand_new_with_seed((guint32)seed);
     while (bytes->len < size) {
         guint32 word = GUINT32_TO_LE(g_rand_int(source));
 
-        g_byte_array_append(bytes, (const guint8 *) &word, sizeof word);
+        g_byte_array_append(bytes, (const guint8 *)&word, sizeof word);
     }
     g_rand_free(source);
-    return g_file_set_contents_full(args[0], (const char *) bytes->data, (gssize) size,
+    return g_file_set_contents_full(args[0], (const char *)bytes->data, (gssize)size,
                                     G_FILE_SET_CONTENTS_NONE, 0644, error);
 }
 
@@ -72,9 +72,9 @@ static gboolean copy_file(char **args, GError **error)
     g_autofree char *text = NULL;
     gsize length;
 
-    return g_file_get_contents(args[0], &text, &length, error)
-           && g_file_set_contents_full(args[1], text, (gssize) length, G_FILE_SET_CONTENTS_NONE,
-                                       0644, error);
+    return g_file_get_contents(args[0], &text, &length, error) &&
+           g_file_set_contents_full(args[1], text, (gssize)length, G_FILE_SET_CONTENTS_NONE, 0644,
+                                    error);
 }
 
 static gboolean rename_file(char **args, GError **error)
@@ -93,7 +93,7 @@ static gboolean set_mode(char **args, GError **error)
 
     if (!g_ascii_string_to_unsigned(args[0], 8, 0, 07777, &mode, error))
         return FALSE;
-    return g_chmod(args[1], (int) mode) == 0 || system_error(error, args[1]);
+    return g_chmod(args[1], (int)mode) == 0 || system_error(error, args[1]);
 }
 
 static gboolean set_size(char **args, GError **error)
@@ -102,7 +102,7 @@ static gboolean set_size(char **args, GError **error)
 
     if (!parse_number(args[1], G_MAXINT64, &size, error))
         return FALSE;
-    return truncate(args[0], (off_t) size) == 0 || system_error(error, args[0]);
+    return truncate(args[0], (off_t)size) == 0 || system_error(error, args[0]);
 }
 
 static GByteArray *parse_hex(const char *text, GError **error)
@@ -117,14 +117,14 @@ static GByteArray *parse_hex(const char *text, GError **error)
                         text);
             return NULL;
         }
-        guint8 byte = (guint8) (g_ascii_xdigit_value(p[0]) << 4 | g_ascii_xdigit_value(p[1]));
+        guint8 byte = (guint8)(g_ascii_xdigit_value(p[0]) << 4 | g_ascii_xdigit_value(p[1]));
         g_byte_array_append(bytes, &byte, 1);
     }
     return g_steal_pointer(&bytes);
 }
 
-static gboolean write_repeated(const char *name, const char *where, guint64 times,
-                               const char *hex, GError **error)
+static gboolean write_repeated(const char *name, const char *where, guint64 times, const char *hex,
+                               GError **error)
 {
     guint64 offset;
     g_autoptr(GByteArray) bytes = parse_hex(hex, error);
@@ -135,8 +135,8 @@ static gboolean write_repeated(const char *name, const char *where, guint64 time
     if (fd < 0)
         return system_error(error, name);
     for (guint64 i = 0; i < times; i++) {
-        if (pwrite(fd, bytes->data, bytes->len, (off_t) (offset + i * bytes->len))
-            != (ssize_t) bytes->len) {
+        if (pwrite(fd, bytes->data, bytes->len, (off_t)(offset + i * bytes->len)) !=
+            (ssize_t)bytes->len) {
             system_error(error, name);
             close(fd);
             return FALSE;
@@ -154,8 +154,8 @@ static gboolean repeat(char **args, GError **error)
 {
     guint64 times;
 
-    return parse_number(args[2], 1 << 20, &times, error)
-           && write_repeated(args[0], args[1], times, args[3], error);
+    return parse_number(args[2], 1 << 20, &times, error) &&
+           write_repeated(args[0], args[1], times, args[3], error);
 }
 
 static const struct {

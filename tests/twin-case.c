@@ -32,9 +32,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(twin_case_auto, twin_case_free)
 
 gboolean twin_name_is_safe(const char *name)
 {
-    return g_ascii_isalnum(name[0]) && strlen(name) < 100
-           && strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-.=")
-                  == strlen(name);
+    return g_ascii_isalnum(name[0]) && strlen(name) < 100 &&
+           strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-.=") ==
+               strlen(name);
 }
 
 static struct twin_command *parse_command(JsonNode *node, const char *name, gboolean in_setup,
@@ -48,10 +48,10 @@ static struct twin_command *parse_command(JsonNode *node, const char *name, gboo
         twin_json_fail(error, "empty command");
         return NULL;
     }
-    if (!g_str_equal(argv[0], "qemu-img") && !g_str_equal(argv[0], "qemu-io")
-        && !(in_setup && twin_builtin_accepts(argv))) {
+    if (!g_str_equal(argv[0], "qemu-img") && !g_str_equal(argv[0], "qemu-io") &&
+        !(in_setup && twin_builtin_accepts(argv))) {
         twin_json_fail(error, "'%s' with %u arguments is no command here", argv[0],
-                     g_strv_length(argv) - 1);
+                       g_strv_length(argv) - 1);
         return NULL;
     }
     struct twin_command *command = g_new0(struct twin_command, 1);
@@ -143,10 +143,10 @@ static gboolean parse_umask(struct twin_case *c, JsonNode *node, GError **error)
 {
     guint64 mask;
 
-    if (json_node_get_value_type(node) != G_TYPE_STRING
-        || !g_ascii_string_to_unsigned(json_node_get_string(node), 8, 0, 0777, &mask, NULL))
+    if (json_node_get_value_type(node) != G_TYPE_STRING ||
+        !g_ascii_string_to_unsigned(json_node_get_string(node), 8, 0, 0777, &mask, NULL))
         return twin_json_fail(error, "not a string of octal digits up to 777");
-    c->umask = (guint) mask;
+    c->umask = (guint)mask;
     return TRUE;
 }
 
@@ -155,9 +155,9 @@ static const struct {
     gboolean required;
     gboolean (*parse)(struct twin_case *c, JsonNode *node, GError **error);
 } keys[] = {
-    { "target", TRUE, parse_target },    { "name", TRUE, parse_name },
-    { "setup", TRUE, parse_setup },      { "run", TRUE, parse_run },
-    { "observe", TRUE, parse_observe },  { "env", FALSE, parse_env },
+    { "target", TRUE, parse_target },   { "name", TRUE, parse_name },
+    { "setup", TRUE, parse_setup },     { "run", TRUE, parse_run },
+    { "observe", TRUE, parse_observe }, { "env", FALSE, parse_env },
     { "umask", FALSE, parse_umask },
 };
 
@@ -189,8 +189,8 @@ static struct twin_case *parse_case(JsonNode *node, const char *bucket, GError *
     g_autoptr(twin_case_auto) c = g_new0(struct twin_case, 1);
 
     c->bucket = g_strdup(bucket);
-    c->setup = g_ptr_array_new_with_free_func((GDestroyNotify) command_free);
-    c->observe = g_ptr_array_new_with_free_func((GDestroyNotify) command_free);
+    c->setup = g_ptr_array_new_with_free_func((GDestroyNotify)command_free);
+    c->observe = g_ptr_array_new_with_free_func((GDestroyNotify)command_free);
     c->env = g_new0(char *, 1);
     c->umask = 022;
     if (!JSON_NODE_HOLDS_OBJECT(node)) {
@@ -231,8 +231,7 @@ static gboolean parse_table(GPtrArray *cases, GHashTable *seen, const char *text
 
 GPtrArray *twin_cases_parse(const char *text, const char *bucket, GError **error)
 {
-    g_autoptr(GPtrArray) cases =
-        g_ptr_array_new_with_free_func((GDestroyNotify) twin_case_free);
+    g_autoptr(GPtrArray) cases = g_ptr_array_new_with_free_func((GDestroyNotify)twin_case_free);
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
     if (!parse_table(cases, seen, text, bucket, error))
@@ -242,7 +241,7 @@ GPtrArray *twin_cases_parse(const char *text, const char *bucket, GError **error
 
 static int compare_names(gconstpointer a, gconstpointer b)
 {
-    return strcmp(*(const char *const *) a, *(const char *const *) b);
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* Sorted names of the tables in @dir: all, or those of @bucket. */
@@ -266,8 +265,7 @@ static GPtrArray *list_tables(const char *dir, const char *bucket, GError **erro
 
 GPtrArray *twin_cases_load(const char *dir, const char *bucket, GError **error)
 {
-    g_autoptr(GPtrArray) cases =
-        g_ptr_array_new_with_free_func((GDestroyNotify) twin_case_free);
+    g_autoptr(GPtrArray) cases = g_ptr_array_new_with_free_func((GDestroyNotify)twin_case_free);
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GPtrArray) tables = list_tables(dir, bucket, error);
 

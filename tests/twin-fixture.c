@@ -52,8 +52,8 @@ static const char *real_tool(gboolean is_img)
     const char *given = g_getenv(is_img ? "INSTAR_QEMU_IMG" : "INSTAR_QEMU_IO");
 
     if (!tools[is_img])
-        tools[is_img] = given ? g_strdup(given)
-                              : g_find_program_in_path(is_img ? "qemu-img" : "qemu-io");
+        tools[is_img] =
+            given ? g_strdup(given) : g_find_program_in_path(is_img ? "qemu-img" : "qemu-io");
     return tools[is_img];
 }
 
@@ -64,7 +64,7 @@ const char *twin_installed_version(void)
 
     if (version || !real_tool(TRUE) || !real_tool(FALSE))
         return version;
-    char *argv[] = { (char *) real_tool(TRUE), (char *) "--version", NULL };
+    char *argv[] = { (char *)real_tool(TRUE), (char *)"--version", NULL };
     if (!g_spawn_sync(NULL, argv, NULL, 0, NULL, NULL, &out, NULL, NULL, NULL))
         return NULL;
     g_autoptr(GRegex) regex = g_regex_new("^qemu-img version (\\d+\\.\\d+\\.\\d+)", 0, 0, NULL);

@@ -14,11 +14,11 @@ enum twin_who {
 
 struct twin_fixture {
     const struct twin_case *c;
-    char *root;          /* holds all below; removed with the fixture */
-    char *work;          /* where commands run */
-    char *setup;         /* the set-up's result, copied to work by twin_fixture_lay() */
-    gboolean ready;      /* setup is there */
-    guint uses;          /* modes still to come; the fixture is cleared after the last */
+    char *root;     /* holds all below; removed with the fixture */
+    char *work;     /* where commands run */
+    char *setup;    /* the set-up's result, copied to work by twin_fixture_lay() */
+    gboolean ready; /* setup is there */
+    guint uses;     /* modes still to come; the fixture is cleared after the last */
 };
 
 /* A fixture for @c below the directory @parent. Nothing is made before it is laid. */

@@ -3,7 +3,7 @@
 
 #include "tests/twin-json.h"
 
-G_DEFINE_QUARK(twin-json-error, twin_json_error)
+G_DEFINE_QUARK(twin - json - error, twin_json_error)
 
 gboolean twin_json_fail(GError **error, const char *format, ...)
 {

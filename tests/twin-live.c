@@ -54,7 +54,7 @@ static void side_clear(struct side *side)
 static struct twin_output *ask(const struct twin_fixture *fixture, enum twin_who who,
                                const char *const *argv)
 {
-    return twin_fixture_run(fixture, (char **) argv, who, twin_installed_version(), 022);
+    return twin_fixture_run(fixture, (char **)argv, who, twin_installed_version(), 022);
 }
 
 /* "format" and "virtual-size" of info's JSON. NULL without touching @ret_size if it has none. */
@@ -67,9 +67,8 @@ static char *probed_format(const struct twin_output *info, guint64 *ret_size)
     JsonNode *root = json_parser_get_root(parser);
     if (!root || !JSON_NODE_HOLDS_OBJECT(root))
         return NULL;
-    *ret_size =
-        (guint64) json_object_get_int_member_with_default(json_node_get_object(root),
-                                                          "virtual-size", 0);
+    *ret_size = (guint64)json_object_get_int_member_with_default(json_node_get_object(root),
+                                                                 "virtual-size", 0);
     return g_strdup(twin_json_string(json_node_get_object(root), "format"));
 }
 
@@ -150,7 +149,7 @@ static gboolean side_run(struct side *side, struct twin_fixture *fixture, enum t
     side->files = twin_tree_list(fixture->work, error);
     if (!side->files)
         return FALSE;
-    side->readings = g_ptr_array_new_with_free_func((GDestroyNotify) reading_free);
+    side->readings = g_ptr_array_new_with_free_func((GDestroyNotify)reading_free);
     for (guint i = 0; i < side->files->len; i++) {
         const struct twin_file *file = g_ptr_array_index(side->files, i);
 
@@ -193,12 +192,11 @@ static gboolean compare_files(GString *report, const struct side *real, const st
             g_string_append_printf(report, "  file %s: want it %s, have it %s\n", want->name,
                                    want->changed ? "written" : "untouched",
                                    have->changed ? "written" : "untouched");
-        if (MAX(want->size, have->size) - MIN(want->size, have->size)
-            > length_slack(g_ptr_array_index(real->readings, i)))
-            g_string_append_printf(report,
-                                   "  file %s: want %" G_GUINT64_FORMAT
-                                   " bytes, have %" G_GUINT64_FORMAT "\n",
-                                   want->name, want->size, have->size);
+        if (MAX(want->size, have->size) - MIN(want->size, have->size) >
+            length_slack(g_ptr_array_index(real->readings, i)))
+            g_string_append_printf(
+                report, "  file %s: want %" G_GUINT64_FORMAT " bytes, have %" G_GUINT64_FORMAT "\n",
+                want->name, want->size, have->size);
     }
     return TRUE;
 }
@@ -214,8 +212,8 @@ static void cross_read(GString *report, const struct twin_fixture *fixture, cons
     compare_readings(report, name, "(ours reads the real one's)", real, by_ours, fixture, flags);
     if (real->map && real->map->rc == 0) {
         g_autofree char *other = g_build_filename("..", "ours", name, NULL);
-        const char *argv[] = { "qemu-img", "compare",    "-f",  real->format, "-F",
-                               real->format, name, other, NULL };
+        const char *argv[] = { "qemu-img",   "compare", "-f",  real->format, "-F",
+                               real->format, name,      other, NULL };
         struct twin_output *same = twin_output_new(0, "Images are identical.\n", "");
         struct twin_output *says_real = ask(fixture, TWIN_REAL, argv);
         struct twin_output *says_ours = ask(fixture, TWIN_OURS, argv);

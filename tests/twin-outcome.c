@@ -12,7 +12,7 @@ struct twin_outcome *twin_outcome_new(void)
 {
     struct twin_outcome *outcome = g_new0(struct twin_outcome, 1);
 
-    outcome->observe = g_ptr_array_new_with_free_func((GDestroyNotify) twin_output_free);
+    outcome->observe = g_ptr_array_new_with_free_func((GDestroyNotify)twin_output_free);
     return outcome;
 }
 
@@ -29,10 +29,8 @@ char *twin_argv_text(char **argv)
 
     for (char **p = argv; *p; p++) {
         g_autofree char *quoted = NULL;
-        gboolean plain = **p
-                         && strspn(*p, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                       "0123456789_+-.=,/:@%")
-                                == strlen(*p);
+        gboolean plain = **p && strspn(*p, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                           "0123456789_+-.=,/:@%") == strlen(*p);
 
         if (!plain)
             quoted = g_shell_quote(*p);
@@ -73,13 +71,13 @@ static void compare_texts(GString *report, const char *what, const char *stream,
         g_auto(GStrv) have_lines = g_strsplit(have->str, "\n", -1);
         guint first = 0;
 
-        while (want_lines[first] && have_lines[first]
-               && g_strcmp0(want_lines[first], have_lines[first]) == 0)
+        while (want_lines[first] && have_lines[first] &&
+               g_strcmp0(want_lines[first], have_lines[first]) == 0)
             first++;
         /* All lines the same: it is the newline at the end. */
-        if (first > 0 && !want_lines[first] != !have_lines[first]
-            && (!want_lines[first] || !*want_lines[first])
-            && (!have_lines[first] || !*have_lines[first]))
+        if (first > 0 && !want_lines[first] != !have_lines[first] &&
+            (!want_lines[first] || !*want_lines[first]) &&
+            (!have_lines[first] || !*have_lines[first]))
             first--;
         g_string_append_printf(report, "  %s, %s from line %u:\n", what, stream, first + 1);
         show_lines(report, "want", want_lines, first);

@@ -54,7 +54,7 @@ static void drain(struct pollfd *fd, GString *text)
 /* Read both pipes and wait for the end; FALSE if the time limit came first. */
 static gboolean collect(GPid pid, int out, int err, guint seconds, struct twin_output *output)
 {
-    gint64 deadline = g_get_monotonic_time() + (gint64) seconds * G_USEC_PER_SEC;
+    gint64 deadline = g_get_monotonic_time() + (gint64)seconds * G_USEC_PER_SEC;
     struct pollfd fds[] = {
         { .fd = out, .events = POLLIN },
         { .fd = err, .events = POLLIN },
@@ -65,7 +65,7 @@ static gboolean collect(GPid pid, int out, int err, guint seconds, struct twin_o
     while (in_time && (fds[0].fd >= 0 || fds[1].fd >= 0 || fds[2].fd >= 0)) {
         gint64 left = deadline - g_get_monotonic_time();
 
-        if (left <= 0 || poll(fds, G_N_ELEMENTS(fds), (int) (left / 1000) + 1) == 0) {
+        if (left <= 0 || poll(fds, G_N_ELEMENTS(fds), (int)(left / 1000) + 1) == 0) {
             in_time = FALSE;
             break;
         }
@@ -93,14 +93,13 @@ gboolean twin_process_run(const struct twin_process *process, struct twin_output
     int err;
     int status;
 
-    g_ptr_array_add(argv, (gpointer) process->path);
+    g_ptr_array_add(argv, (gpointer)process->path);
     for (char **p = process->argv; *p; p++)
         g_ptr_array_add(argv, *p);
     g_ptr_array_add(argv, NULL);
-    if (!g_spawn_async_with_pipes(process->dir, (char **) argv->pdata, process->envp,
+    if (!g_spawn_async_with_pipes(process->dir, (char **)argv->pdata, process->envp,
                                   G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_FILE_AND_ARGV_ZERO,
-                                  set_up_child, (gpointer) process, &pid, NULL, &out, &err,
-                                  error))
+                                  set_up_child, (gpointer)process, &pid, NULL, &out, &err, error))
         return FALSE;
 
     struct twin_output *output = twin_output_new(0, "", "");

@@ -11,12 +11,12 @@ struct twin_output {
 };
 
 struct twin_process {
-    const char *path;  /* the program's file */
-    char **argv;       /* argv[0] is the name the program sees itself called by */
-    const char *dir;   /* working directory */
-    char **envp;       /* whole environment */
+    const char *path; /* the program's file */
+    char **argv;      /* argv[0] is the name the program sees itself called by */
+    const char *dir;  /* working directory */
+    char **envp;      /* whole environment */
     guint umask;
-    guint seconds;     /* after which it and its children are killed */
+    guint seconds; /* after which it and its children are killed */
 };
 
 /*

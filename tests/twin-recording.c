@@ -23,12 +23,12 @@ static struct twin_output *parse_output(JsonNode *node, GError **error)
     JsonNode *rc = json_object_get_member(object, "rc");
     const char *out = twin_json_string(object, "stdout");
     const char *err = twin_json_string(object, "stderr");
-    if (json_object_get_size(object) != 3 || !rc || !out || !err
-        || json_node_get_value_type(rc) != G_TYPE_INT64) {
+    if (json_object_get_size(object) != 3 || !rc || !out || !err ||
+        json_node_get_value_type(rc) != G_TYPE_INT64) {
         twin_json_fail(error, "an output is not rc, stdout and stderr");
         return NULL;
     }
-    return twin_output_new((int) json_node_get_int(rc), out, err);
+    return twin_output_new((int)json_node_get_int(rc), out, err);
 }
 
 static gboolean parse_observations(struct twin_outcome *outcome, JsonNode *node,
@@ -76,9 +76,9 @@ static struct twin_recording *parse_recording(JsonNode *node, const struct twin_
         return g_steal_pointer(&recording);
     recording->outcome = twin_outcome_new();
     recording->outcome->run = parse_output(json_object_get_member(object, "run"), error);
-    if (!recording->outcome->run
-        || !parse_observations(recording->outcome, json_object_get_member(object, "observe"), c,
-                               error))
+    if (!recording->outcome->run ||
+        !parse_observations(recording->outcome, json_object_get_member(object, "observe"), c,
+                            error))
         return NULL;
     return g_steal_pointer(&recording);
 }
@@ -118,7 +118,7 @@ static gboolean parse_file(GPtrArray *recordings, const char *path, const struct
 GPtrArray *twin_recordings_load(const char *dir, const struct twin_case *c, GError **error)
 {
     g_autoptr(GPtrArray) recordings =
-        g_ptr_array_new_with_free_func((GDestroyNotify) recording_free);
+        g_ptr_array_new_with_free_func((GDestroyNotify)recording_free);
     g_autofree char *file = g_strconcat(c->id, ".json", NULL);
     g_autofree char *path = g_build_filename(dir, file, NULL);
 

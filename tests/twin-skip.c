@@ -30,7 +30,7 @@ static struct twin_skip *parse_skip(JsonNode *node, GError **error)
 
 GPtrArray *twin_skips_load(const char *path, GError **error)
 {
-    g_autoptr(GPtrArray) skips = g_ptr_array_new_with_free_func((GDestroyNotify) skip_free);
+    g_autoptr(GPtrArray) skips = g_ptr_array_new_with_free_func((GDestroyNotify)skip_free);
     g_autoptr(JsonNode) root = twin_json_load_array(NULL, path, error);
 
     if (!root)

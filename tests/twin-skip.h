@@ -5,9 +5,9 @@
 #include <glib.h>
 
 struct twin_skip {
-    char *pattern;  /* with * and ?, over bucket/target/name or bucket/target/name/mode */
+    char *pattern; /* with * and ?, over bucket/target/name or bucket/target/name/mode */
     char *reason;
-    gboolean used;  /* it has matched something */
+    gboolean used; /* it has matched something */
 };
 
 /* All rows of the table in @path, in order. NULL with @error set if it is not as its schema. */

@@ -134,7 +134,7 @@ static char *merge_map_rows(const char *text)
 GString *twin_text_normalise(const GString *text, const char *dir, enum twin_text_flags flags)
 {
     if (memchr(text->str, 0, text->len))
-        return g_string_new_len(text->str, (gssize) text->len);
+        return g_string_new_len(text->str, (gssize)text->len);
 
     g_autofree char *current = normalise_progress(text->str);
     for (guint i = 0; i < G_N_ELEMENTS(rules); i++) {

@@ -30,15 +30,15 @@ static gboolean copy_range(int in, int out, off_t start, off_t end)
     while (start < end) {
         off_t from = start;
         off_t to = start;
-        ssize_t n = copy_file_range(in, &from, out, &to, (size_t) (end - start), 0);
+        ssize_t n = copy_file_range(in, &from, out, &to, (size_t)(end - start), 0);
 
         if (n > 0) {
             start += n;
             continue;
         }
         char buffer[65536];
-        n = pread(in, buffer, MIN(sizeof buffer, (size_t) (end - start)), start);
-        if (n <= 0 || pwrite(out, buffer, (size_t) n, start) != n)
+        n = pread(in, buffer, MIN(sizeof buffer, (size_t)(end - start)), start);
+        if (n <= 0 || pwrite(out, buffer, (size_t)n, start) != n)
             return FALSE;
         start += n;
     }
@@ -67,8 +67,7 @@ static gboolean copy_data(int in, int out, off_t size)
 static gboolean copy_unwritten(int in, int out)
 {
     enum { EXTENTS = 64 };
-    g_autofree struct fiemap *map =
-        g_malloc0(sizeof *map + EXTENTS * sizeof(struct fiemap_extent));
+    g_autofree struct fiemap *map = g_malloc0(sizeof *map + EXTENTS * sizeof(struct fiemap_extent));
     guint64 start = 0;
 
     for (;;) {
@@ -82,10 +81,9 @@ static gboolean copy_unwritten(int in, int out)
         for (guint i = 0; i < map->fm_mapped_extents; i++) {
             const struct fiemap_extent *extent = &map->fm_extents[i];
 
-            if ((extent->fe_flags & FIEMAP_EXTENT_UNWRITTEN)
-                && fallocate(out, FALLOC_FL_KEEP_SIZE, (off_t) extent->fe_logical,
-                             (off_t) extent->fe_length)
-                       != 0)
+            if ((extent->fe_flags & FIEMAP_EXTENT_UNWRITTEN) &&
+                fallocate(out, FALLOC_FL_KEEP_SIZE, (off_t)extent->fe_logical,
+                          (off_t)extent->fe_length) != 0)
                 return FALSE;
             start = extent->fe_logical + extent->fe_length;
             if (extent->fe_flags & FIEMAP_EXTENT_LAST)
@@ -98,9 +96,9 @@ static gboolean copy_file(const char *from, const char *to, const struct stat *s
 {
     int in = g_open(from, O_RDONLY | O_CLOEXEC, 0);
     int out = g_open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    gboolean ok = in >= 0 && out >= 0 && copy_unwritten(in, out)
-                  && copy_data(in, out, st->st_size)
-                  && fchmod(out, st->st_mode & 07777) == 0 && futimens(out, unchanged) == 0;
+    gboolean ok = in >= 0 && out >= 0 && copy_unwritten(in, out) &&
+                  copy_data(in, out, st->st_size) && fchmod(out, st->st_mode & 07777) == 0 &&
+                  futimens(out, unchanged) == 0;
 
     if (in >= 0)
         close(in);
@@ -157,7 +155,7 @@ static void file_free(struct twin_file *file)
 
 static int compare_files(gconstpointer a, gconstpointer b)
 {
-    return strcmp((*(struct twin_file *const *) a)->name, (*(struct twin_file *const *) b)->name);
+    return strcmp((*(struct twin_file *const *)a)->name, (*(struct twin_file *const *)b)->name);
 }
 
 static gboolean list_below(const char *dir, const char *prefix, GPtrArray *files, GError **error)
@@ -184,7 +182,7 @@ static gboolean list_below(const char *dir, const char *prefix, GPtrArray *files
         struct twin_file *file = g_new0(struct twin_file, 1);
         file->name = g_steal_pointer(&name);
         file->mode = st.st_mode;
-        file->size = S_ISREG(st.st_mode) ? (guint64) st.st_size : 0;
+        file->size = S_ISREG(st.st_mode) ? (guint64)st.st_size : 0;
         file->changed = S_ISREG(st.st_mode) && (st.st_mtim.tv_sec || st.st_mtim.tv_nsec);
         g_ptr_array_add(files, file);
     }
@@ -193,7 +191,7 @@ static gboolean list_below(const char *dir, const char *prefix, GPtrArray *files
 
 GPtrArray *twin_tree_list(const char *dir, GError **error)
 {
-    g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func((GDestroyNotify) file_free);
+    g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func((GDestroyNotify)file_free);
 
     if (!list_below(dir, "", files, error))
         return NULL;
@@ -217,10 +215,10 @@ gboolean twin_tree_settle(const char *dir, GError **error)
         if (fd < 0)
             return system_error(error, path);
         /* Not every file system knows these; then there is nothing to settle. */
-        (void) sync_file_range(fd, 0, 0,
-                               SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE
-                                   | SYNC_FILE_RANGE_WAIT_AFTER);
-        (void) posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+        (void)sync_file_range(fd, 0, 0,
+                              SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                                  SYNC_FILE_RANGE_WAIT_AFTER);
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
         close(fd);
     }
     return TRUE;
