@@ -63,8 +63,7 @@ static CopyTask *next_write(CopyEngine *e)
 
 static void advance_written(CopyEngine *e)
 {
-    while (e->written < e->taken &&
-           copy_engine_task(e, e->written)->state == COPY_TASK_WRITTEN) {
+    while (e->written < e->taken && copy_engine_task(e, e->written)->state == COPY_TASK_WRITTEN) {
         e->written++;
     }
 }
@@ -116,8 +115,9 @@ static Work find_work(CopyEngine *e, CopyTask **ret_task, guint *ret_count)
     if (can_collect) {
         return WORK_COLLECT;
     }
-    /* Fewer than one would like, but no more are to come before these are through. */
-    if (ready && !e->collecting && !e->reading) {
+    /* Fewer than one would like, but no more are to come before these are through. While there is
+     * something to write, more may come: a question each time a write ends would be dear. */
+    if (ready && !e->collecting && !e->reading && e->written == e->planned) {
         return WORK_PLAN;
     }
     return e->collected && !e->collecting && e->written == e->taken ? WORK_END : WORK_WAIT;
@@ -255,11 +255,11 @@ static void plan_tasks(CopyEngine *e, guint count)
     if (stalled && was_stalled && e->planned == first &&
         copy_engine_task(e, first)->asked == asked) {
         /* Nothing is outstanding, and still it does not move. */
-        copy_engine_fail(e, first, g_error_new(IMAGE_ERROR, IMAGE_ERROR_IO,
-                                               "error while writing at byte %" G_GUINT64_FORMAT
-                                               ": %s",
-                                               copy_task_next_ask(copy_engine_task(e, first)),
-                                               g_strerror(EIO)));
+        copy_engine_fail(e, first,
+                         g_error_new(IMAGE_ERROR, IMAGE_ERROR_IO,
+                                     "error while writing at byte %" G_GUINT64_FORMAT ": %s",
+                                     copy_task_next_ask(copy_engine_task(e, first)),
+                                     g_strerror(EIO)));
         copy_engine_task(e, first)->refused = TRUE;
         copy_engine_task(e, first)->state = COPY_TASK_PLANNED;
         e->planned++;
