@@ -4,13 +4,13 @@
 
 #define HEADER 16u
 #define FREE 1u
-#define SMALL 256u      /* below: one list for each multiple of ARENA_ALIGN */
+#define SMALL 256u /* below: one list for each multiple of ARENA_ALIGN */
 
 /* The links exist while the block is free. */
 struct arena_block {
-    uint32_t size;          /* with header; FREE is or-ed in */
+    uint32_t size; /* with header; FREE is or-ed in */
     uint32_t reserved;
-    struct arena_block *before;     /* the block that ends where this begins */
+    struct arena_block *before; /* the block that ends where this begins */
     struct arena_block *next, *previous;
 };
 _Static_assert(offsetof(struct arena_block, next) == HEADER, "header");
@@ -72,7 +72,7 @@ static void take(struct arena *a, struct arena_block *b)
     } else {
         a->lists[c][s] = b->next;
         if (!b->next) {
-            a->steps[c] &= (uint16_t)~(1u << s);
+            a->steps[c] &= (uint16_t) ~(1u << s);
             if (!a->steps[c]) {
                 a->classes &= ~(1u << c);
             }
@@ -145,8 +145,8 @@ void *arena_alloc(struct arena *a, uint64_t size)
     if (size > (uint64_t)(a->end - a->base)) {
         return NULL;
     }
-    uint32_t need = (uint32_t)max_u64(align_up(size, ARENA_ALIGN) + HEADER,
-                                      sizeof(struct arena_block));
+    uint32_t need =
+        (uint32_t)max_u64(align_up(size, ARENA_ALIGN) + HEADER, sizeof(struct arena_block));
     struct arena_block *b = find(a, need);
 
     if (b) {

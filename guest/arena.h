@@ -10,18 +10,18 @@
 #include <stdint.h>
 
 #define ARENA_ALIGN 16u
-#define ARENA_CLASSES 26u   /* powers of two, from 256 bytes to beyond 4 GiB */
-#define ARENA_STEPS 16u     /* parts of a power of two */
+#define ARENA_CLASSES 26u /* powers of two, from 256 bytes to beyond 4 GiB */
+#define ARENA_STEPS 16u   /* parts of a power of two */
 
 struct arena_block;
 
 struct arena {
     uint8_t *base, *end;
-    uint8_t *top;           /* blocks lie below, nothing above */
-    uint8_t *touched;       /* never used above: still zeros */
-    struct arena_block *last;   /* the block that ends at top; NULL: none */
-    uint64_t used, peak;    /* bytes handed out, with their headers */
-    uint32_t classes;       /* bit: one of the lists of the class has blocks */
+    uint8_t *top;             /* blocks lie below, nothing above */
+    uint8_t *touched;         /* never used above: still zeros */
+    struct arena_block *last; /* the block that ends at top; NULL: none */
+    uint64_t used, peak;      /* bytes handed out, with their headers */
+    uint32_t classes;         /* bit: one of the lists of the class has blocks */
     uint16_t steps[ARENA_CLASSES];
     struct arena_block *lists[ARENA_CLASSES][ARENA_STEPS];
 };

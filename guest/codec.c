@@ -94,8 +94,8 @@ static int64_t zstd_decode(struct codec *c, const struct abi_codec *w)
         if (ZSTD_isError(stored)) {
             return FMT_E_CODEC;
         }
-        size_t got = ZSTD_decompressDCtx(c->zstd_in, at(w->out_address + out),
-                                         w->out_length - out, at(w->in_address + in), stored);
+        size_t got = ZSTD_decompressDCtx(c->zstd_in, at(w->out_address + out), w->out_length - out,
+                                         at(w->in_address + in), stored);
         if (ZSTD_isError(got)) {
             return FMT_E_CODEC;
         }

@@ -11,10 +11,10 @@
 
 /* All zeros to begin with. */
 struct codec {
-    void *inflate;      /* struct libdeflate_decompressor */
-    void *deflate;      /* struct libdeflate_compressor */
-    void *zstd_in;      /* ZSTD_DCtx */
-    void *zstd_out;     /* ZSTD_CCtx */
+    void *inflate;  /* struct libdeflate_decompressor */
+    void *deflate;  /* struct libdeflate_compressor */
+    void *zstd_in;  /* ZSTD_DCtx */
+    void *zstd_out; /* ZSTD_CCtx */
 };
 
 /* Do one piece of work; addresses are pointers, checked by the caller. Sets

@@ -193,9 +193,9 @@ static int job_extents(struct dispatcher *d, const struct abi_job *job, struct a
     if (!d->image.driver->extents) {
         return unsupported(d);
     }
-    int r = d->image.driver->extents(&d->image, job->arg[0], job->arg[1], (uint32_t)job->arg[2],
-                                     (struct abi_extent *)(void *)d->out, (uint32_t)max,
-                                     &count, &next);
+    int r =
+        d->image.driver->extents(&d->image, job->arg[0], job->arg[1], (uint32_t)job->arg[2],
+                                 (struct abi_extent *)(void *)d->out, (uint32_t)max, &count, &next);
     if (r == FMT_OK) {
         result->ret[0] = count;
         result->ret[1] = next;
@@ -265,8 +265,7 @@ static int job_check(struct dispatcher *d, const struct abi_job *job, struct abi
     return r == FMT_OK ? answer(d, result, &check, sizeof check, &props) : r;
 }
 
-static int job_truncate(struct dispatcher *d, const struct abi_job *job,
-                        struct abi_result *result)
+static int job_truncate(struct dispatcher *d, const struct abi_job *job, struct abi_result *result)
 {
     if (job->arg[0] > INT64_MAX || job->arg[1] > ABI_PREALLOC_FULL || job->arg[2] > UINT32_MAX) {
         return bad_job(d);
@@ -327,20 +326,13 @@ static const struct {
     job_fn *run;
     bool needs_image;
 } jobs[] = {
-    [ABI_JOB_PROBE] = { job_probe, false },
-    [ABI_JOB_OPEN] = { job_open, false },
-    [ABI_JOB_ATTACH] = { job_attach, true },
-    [ABI_JOB_INFO] = { job_info, true },
-    [ABI_JOB_EXTENTS] = { job_extents, true },
-    [ABI_JOB_WRITE] = { job_write, true },
-    [ABI_JOB_FLUSH] = { job_flush, true },
-    [ABI_JOB_CLOSE] = { job_close, true },
-    [ABI_JOB_CREATE] = { job_create, false },
-    [ABI_JOB_CHECK] = { job_check, true },
-    [ABI_JOB_TRUNCATE] = { job_truncate, true },
-    [ABI_JOB_MEASURE] = { job_measure, false },
-    [ABI_JOB_SELECT] = { job_select, true },
-    [ABI_JOB_CALL] = { job_call, true },
+    [ABI_JOB_PROBE] = { job_probe, false },      [ABI_JOB_OPEN] = { job_open, false },
+    [ABI_JOB_ATTACH] = { job_attach, true },     [ABI_JOB_INFO] = { job_info, true },
+    [ABI_JOB_EXTENTS] = { job_extents, true },   [ABI_JOB_WRITE] = { job_write, true },
+    [ABI_JOB_FLUSH] = { job_flush, true },       [ABI_JOB_CLOSE] = { job_close, true },
+    [ABI_JOB_CREATE] = { job_create, false },    [ABI_JOB_CHECK] = { job_check, true },
+    [ABI_JOB_TRUNCATE] = { job_truncate, true }, [ABI_JOB_MEASURE] = { job_measure, false },
+    [ABI_JOB_SELECT] = { job_select, true },     [ABI_JOB_CALL] = { job_call, true },
     [ABI_JOB_CODEC] = { job_codec, false },
 };
 
@@ -373,8 +365,7 @@ void dispatch_job(struct dispatcher *d, const struct abi_job *job, struct abi_re
     run_job(d, job, result, true);
 }
 
-void dispatch_codec_job(struct dispatcher *d, const struct abi_job *job,
-                        struct abi_result *result)
+void dispatch_codec_job(struct dispatcher *d, const struct abi_job *job, struct abi_result *result)
 {
     run_job(d, job, result, false);
 }

@@ -10,13 +10,13 @@
 #include "guest/codec.h"
 
 struct dispatcher {
-    struct fmt_env *env;    /* env->result is set here for each job */
+    struct fmt_env *env; /* env->result is set here for each job */
     /* Free everything env->alloc gave; a new image begins with an empty arena. */
     void (*reset)(struct fmt_env *env);
     struct fmt_image image; /* image.driver is NULL while nothing is open */
     struct codec codec;
-    uint8_t *out;           /* ABI_TABLE_SIZE bytes */
-    const uint8_t *in;      /* ABI_TABLE_SIZE bytes, apart from out */
+    uint8_t *out;      /* ABI_TABLE_SIZE bytes */
+    const uint8_t *in; /* ABI_TABLE_SIZE bytes, apart from out */
 };
 
 /* Run one job to its end. in_length is checked against the table; result is
@@ -24,7 +24,6 @@ struct dispatcher {
 void dispatch_job(struct dispatcher *d, const struct abi_job *job, struct abi_result *result);
 
 /* The same for a cpu that knows CODEC only. */
-void dispatch_codec_job(struct dispatcher *d, const struct abi_job *job,
-                        struct abi_result *result);
+void dispatch_codec_job(struct dispatcher *d, const struct abi_job *job, struct abi_result *result);
 
 #endif

@@ -12,10 +12,10 @@
 #define CODED_LENGTH 16u
 
 typedef struct {
-    char state;                 /* as in double_map() */
+    char state; /* as in double_map() */
     guint64 offset;
     gboolean linked;
-    guint job;                  /* that answered it */
+    guint job; /* that answered it */
 } Cluster;
 
 struct Image {
@@ -29,12 +29,12 @@ struct Image {
     GArray *extents;
     guint64 bad_extents, bad_extents_end, bad_read, bad_read_end;
     GMutex lock;
-    GArray *clusters;           /* Cluster */
-    guint64 end;                /* of the target's file */
+    GArray *clusters; /* Cluster */
+    guint64 end;      /* of the target's file */
     guint plans, asked, fail_plan;
 };
 
-G_DEFINE_QUARK(double-image-error, image_error)
+G_DEFINE_QUARK(double - image - error, image_error)
 
 guint8 double_byte(guint64 offset, guint8 salt)
 {
@@ -173,8 +173,8 @@ GBytes *image_info(Image *img, guint32 part, GError **error)
     return NULL;
 }
 
-gboolean image_extents(Image *img, guint64 start, guint64 length, struct abi_extent *out,
-                       guint max, guint *ret_count, guint64 *ret_next, GError **error)
+gboolean image_extents(Image *img, guint64 start, guint64 length, struct abi_extent *out, guint max,
+                       guint *ret_count, guint64 *ret_next, GError **error)
 {
     guint64 end = MIN(start + length, img->size), at = start;
     guint n = 0;
@@ -192,7 +192,8 @@ gboolean image_extents(Image *img, guint64 start, guint64 length, struct abi_ext
             continue;
         }
         if (e.guest_offset > at) {
-            out[n++] = (struct abi_extent){ .guest_offset = at, .length = e.guest_offset - at,
+            out[n++] = (struct abi_extent){ .guest_offset = at,
+                                            .length = e.guest_offset - at,
                                             .kind = ABI_EXT_HOLE };
             at = e.guest_offset;
             i--;
@@ -206,8 +207,8 @@ gboolean image_extents(Image *img, guint64 start, guint64 length, struct abi_ext
         at = e_end;
     }
     if (at < end && n < max) {
-        out[n++] = (struct abi_extent){ .guest_offset = at, .length = end - at,
-                                        .kind = ABI_EXT_HOLE };
+        out[n++] =
+            (struct abi_extent){ .guest_offset = at, .length = end - at, .kind = ABI_EXT_HOLE };
         at = end;
     }
     *ret_count = n;
@@ -259,7 +260,8 @@ gboolean image_read(Image *img, guint64 offset, void *buf, gsize length, GError 
             return FALSE;
         }
         memset((guint8 *)buf + done, 0, e.length);
-        if (e.kind == ABI_EXT_COOKED && !image_read_extent(img, &e, (guint8 *)buf + done, 0, error)) {
+        if (e.kind == ABI_EXT_COOKED &&
+            !image_read_extent(img, &e, (guint8 *)buf + done, 0, error)) {
             return FALSE;
         }
         if (e.kind == ABI_EXT_HOLE && img->backing && e.guest_offset < img->backing->size &&
@@ -291,8 +293,9 @@ static void answer(struct abi_extent *out, guint *count, guint16 kind, guint64 g
                    guint64 length, guint64 offset)
 {
     if (length) {
-        out[(*count)++] = (struct abi_extent){ .kind = kind, .guest_offset = guest,
-                                               .length = length, .file_offset = offset };
+        out[(*count)++] = (struct abi_extent){
+            .kind = kind, .guest_offset = guest, .length = length, .file_offset = offset
+        };
     }
 }
 
@@ -348,8 +351,8 @@ static gboolean is_promised(Image *img, const struct abi_extent *q)
 
     for (guint64 i = q->guest_offset / size; i * size < q->guest_offset + q->length; i++) {
         const Cluster *c = &g_array_index(img->clusters, Cluster, i);
-        if (q->kind != ABI_EXT_LINK && q->kind != ABI_EXT_ABORT && c->state != '.' &&
-            !c->linked && c->job != img->plans) {
+        if (q->kind != ABI_EXT_LINK && q->kind != ABI_EXT_ABORT && c->state != '.' && !c->linked &&
+            c->job != img->plans) {
             return TRUE;
         }
     }
@@ -357,8 +360,8 @@ static gboolean is_promised(Image *img, const struct abi_extent *q)
 }
 
 gboolean image_write_plan(Image *img, const struct abi_extent *in, guint n_in,
-                          struct abi_extent *out, guint max, guint *ret_count,
-                          guint *ret_taken, GError **error)
+                          struct abi_extent *out, guint max, guint *ret_count, guint *ret_taken,
+                          GError **error)
 {
     guint count = 0, taken = 0;
     guint64 size = img->facts.cluster_size;

@@ -19,7 +19,7 @@ struct MemEnv {
     int fds[ABI_MAX_HANDLES];
     guint32 n_fds;
     guint64 max_size;
-    GHashTable *blocks;         /* of the arena, each with its size in front */
+    GHashTable *blocks; /* of the arena, each with its size in front */
     guint64 arena, arena_used;
     guint64 io_count, alloc_count;
     guint64 io_fails_at, alloc_fails_at;

@@ -130,8 +130,8 @@ void opened_init(Opened *o, const Builder *b, guint32 flags, guint64 arena)
 
     *o = (Opened){ .mem = mem_env_new(arena), .props = { .base = table, .size = sizeof table } };
     mem_env_add(o->mem, b->bytes->data, b->bytes->len);
-    o->im = (struct fmt_image){ .env = mem_env_env(o->mem), .driver = &qcow2_driver,
-                                .flags = flags };
+    o->im =
+        (struct fmt_image){ .env = mem_env_env(o->mem), .driver = &qcow2_driver, .flags = flags };
     o->status = qcow2_driver.open(&o->im, &o->facts, &o->props);
 }
 

@@ -12,20 +12,20 @@
 #include "tests/mem-env.h"
 
 typedef struct {
-    guint32 version;            /* 0: 3 */
-    guint32 cluster_bits;       /* 0: 16 */
-    guint32 refcount_order;     /* with version 3; G_MAXUINT32: 0, else 0: 4 */
+    guint32 version;        /* 0: 3 */
+    guint32 cluster_bits;   /* 0: 16 */
+    guint32 refcount_order; /* with version 3; G_MAXUINT32: 0, else 0: 4 */
     gboolean extended_l2;
     gboolean data_file;
-    guint64 size;               /* 0: what one L2 table covers */
-    guint32 l1_size;            /* 0: 1 */
-    guint32 data_clusters;      /* allocated, for the first guest clusters */
+    guint64 size;          /* 0: what one L2 table covers */
+    guint32 l1_size;       /* 0: 1 */
+    guint32 data_clusters; /* allocated, for the first guest clusters */
 } BuilderOptions;
 
 typedef struct {
     GByteArray *bytes;
     guint64 cluster_size;
-    guint64 reftable, refblock, l1, l2, data;   /* offsets */
+    guint64 reftable, refblock, l1, l2, data; /* offsets */
 } Builder;
 
 Builder *builder_new(const BuilderOptions *options);
@@ -47,7 +47,7 @@ typedef struct {
     struct fmt_image im;
     struct abi_facts facts;
     struct props_writer props;
-    int status;                 /* of open */
+    int status; /* of open */
 } Opened;
 
 /* Open a copy of the bytes. arena: 0 for a cell's. Close whatever status says. */

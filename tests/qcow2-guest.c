@@ -15,8 +15,8 @@ static struct abi_extent in[ABI_MAX_EXTENTS], out[ABI_MAX_EXTENTS];
 static guint8 table[ABI_TABLE_SIZE];
 
 static const char *const numbers[] = { "cluster_size", "refcount_bits", NULL };
-static const char *const bools[] = { "extended_l2", "lazy_refcounts", "data_file_raw",
-                                     "encryption", NULL };
+static const char *const bools[] = { "extended_l2", "lazy_refcounts", "data_file_raw", "encryption",
+                                     NULL };
 
 void guest_options(struct props_writer *w, const char *options)
 {
@@ -46,8 +46,9 @@ static gboolean failed(Guest *guest, int status)
 
 gboolean guest_create(Guest *guest, const char *options, guint64 size)
 {
-    struct abi_create req = { { sizeof req, ABI_JOB_CREATE, ABI_VERSION }, ABI_FORMAT_QCOW2, 0,
-                              size };
+    struct abi_create req = {
+        { sizeof req, ABI_JOB_CREATE, ABI_VERSION }, ABI_FORMAT_QCOW2, 0, size
+    };
     struct abi_facts facts = { .flags = 0 };
     guint8 stream[4096];
     struct props_writer w = { .base = stream, .size = sizeof stream };
@@ -65,11 +66,13 @@ gboolean guest_create(Guest *guest, const char *options, guint64 size)
         memset(guest->disk->data, guest->backing ? GUEST_BACKING : 0, shown);
     }
     guest_options(&w, options);
-    guest->im = (struct fmt_image){ .env = mem_env_env(guest->mem), .driver = &qcow2_driver,
-                                    .flags = ABI_OPEN_WRITE, .data_handle = guest->data_handle };
-    guest->open = failed(guest, qcow2_create(&guest->im, &req,
-                                             (struct props_reader){ stream, w.used, 0, 0 },
-                                             &facts, &names));
+    guest->im = (struct fmt_image){ .env = mem_env_env(guest->mem),
+                                    .driver = &qcow2_driver,
+                                    .flags = ABI_OPEN_WRITE,
+                                    .data_handle = guest->data_handle };
+    guest->open =
+        failed(guest, qcow2_create(&guest->im, &req, (struct props_reader){ stream, w.used, 0, 0 },
+                                   &facts, &names));
     return guest->open;
 }
 
@@ -78,7 +81,8 @@ gboolean guest_open(Guest *guest, guint32 flags)
     struct abi_facts facts = { .flags = 0 };
     struct props_writer names = { .base = table, .size = sizeof table };
 
-    guest->im = (struct fmt_image){ .env = mem_env_env(guest->mem), .driver = &qcow2_driver,
+    guest->im = (struct fmt_image){ .env = mem_env_env(guest->mem),
+                                    .driver = &qcow2_driver,
                                     .flags = flags };
     guest->open = failed(guest, qcow2_open(&guest->im, &facts, &names));
     if (guest->open && guest->data_handle != 0) {
@@ -117,8 +121,8 @@ static void read_coded(Guest *guest, const struct abi_extent *e, guint8 *bytes)
     g_autofree guint8 *plain = g_malloc0(size);
     struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
 
-    g_assert_cmpint(pread(mem_env_fd(guest->mem, 0), coded, e->stored_length,
-                          (off_t)e->file_offset), >, 0);
+    g_assert_cmpint(
+        pread(mem_env_fd(guest->mem, 0), coded, e->stored_length, (off_t)e->file_offset), >, 0);
     g_assert_cmpint(libdeflate_deflate_decompress(d, coded, e->stored_length, plain, size, &got),
                     ==, LIBDEFLATE_SUCCESS);
     libdeflate_free_decompressor(d);
@@ -144,7 +148,8 @@ gboolean guest_read(Guest *guest, guint64 offset, guint8 *bytes, guint64 length)
                    e[i].length);
             if (e[i].kind == ABI_EXT_DATA) {
                 g_assert_cmpint(pread(mem_env_fd(guest->mem, e[i].handle), to, e[i].length,
-                                      (off_t)e[i].file_offset), >=, 0);
+                                      (off_t)e[i].file_offset),
+                                >=, 0);
             } else if (e[i].kind == ABI_EXT_COOKED) {
                 read_coded(guest, &e[i], to);
             }
@@ -170,8 +175,8 @@ void guest_verify(Guest *guest)
 
 static void put_bytes(Guest *guest, const struct abi_extent *e, const guint8 *bytes, gsize length)
 {
-    g_assert_cmpint(pwrite(mem_env_fd(guest->mem, e->handle), bytes, length,
-                           (off_t)e->file_offset), ==, (gssize)length);
+    g_assert_cmpint(pwrite(mem_env_fd(guest->mem, e->handle), bytes, length, (off_t)e->file_offset),
+                    ==, (gssize)length);
 }
 
 void guest_do_steps(Guest *guest, const struct abi_extent *steps, guint n, guint8 byte,
@@ -223,7 +228,8 @@ static gboolean ask(Guest *guest, struct abi_extent question, guint8 byte, const
 static struct abi_extent question_of(const Guest *guest, guint16 kind, guint64 offset,
                                      guint64 length)
 {
-    return (struct abi_extent){ .guest_offset = offset, .kind = kind,
+    return (struct abi_extent){ .guest_offset = offset,
+                                .kind = kind,
                                 .length = MIN(length, guest->disk->len - offset) };
 }
 
@@ -269,8 +275,8 @@ gboolean guest_discard(Guest *guest, guint64 offset, guint64 length)
 
 gboolean guest_write_coded(Guest *guest, guint64 offset, guint64 length)
 {
-    struct abi_extent q = question_of(guest, ABI_EXT_COOKED, offset,
-                                      qcow2_state(&guest->im)->cluster_size);
+    struct abi_extent q =
+        question_of(guest, ABI_EXT_COOKED, offset, qcow2_state(&guest->im)->cluster_size);
     gsize size = qcow2_state(&guest->im)->cluster_size;
     g_autofree guint8 *plain = g_malloc0(size);
     g_autofree guint8 *coded = g_malloc0(2 * size);

@@ -16,12 +16,12 @@
 typedef struct {
     MemEnv *mem;
     struct fmt_image im;
-    guint32 data_handle;        /* 0: no external data file */
-    GByteArray *disk;           /* what it must show; empty for a disk above 64 MiB */
+    guint32 data_handle; /* 0: no external data file */
+    GByteArray *disk;    /* what it must show; empty for a disk above 64 MiB */
     gboolean backing;
     gboolean open;
-    int status;                 /* of the last job that failed */
-    guint64 jobs;               /* write jobs asked so far */
+    int status;   /* of the last job that failed */
+    guint64 jobs; /* write jobs asked so far */
 } Guest;
 
 /* "cluster_size=4096,compat=v2": options as -o takes them. */

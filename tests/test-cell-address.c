@@ -46,8 +46,8 @@ static const struct {
 static void test_row(gconstpointer data)
 {
     guint i = GPOINTER_TO_UINT(data);
-    guint8 *host = cell_translate(&cpu, (CellAddress){ rows[i].address }, rows[i].length,
-                                  rows[i].write);
+    guint8 *host =
+        cell_translate(&cpu, (CellAddress){ rows[i].address }, rows[i].length, rows[i].write);
 
     g_assert_true(host == rows[i].expected);
 }

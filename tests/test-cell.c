@@ -101,9 +101,9 @@ static void test_bad_jobs(gconstpointer backend)
     } rows[] = {
         { 0, 0, FMT_E_BAD_JOB },
         { 999, 0, FMT_E_BAD_JOB },
-        { ABI_JOB_EXTENTS, 0, FMT_E_BAD_JOB },      /* nothing is open */
+        { ABI_JOB_EXTENTS, 0, FMT_E_BAD_JOB }, /* nothing is open */
         { ABI_JOB_OPEN, 4, FMT_E_BAD_JOB },
-        { ABI_JOB_OPEN, 16, FMT_E_BAD_JOB },        /* no head */
+        { ABI_JOB_OPEN, 16, FMT_E_BAD_JOB }, /* no head */
         { ABI_JOB_CODEC, 3, FMT_E_BAD_JOB },
     };
 
@@ -158,8 +158,13 @@ static gint64 code(Cell *cell, guint cpu, guint codec, guint direction, gsize in
     g_assert_cmpuint(size, >=, 4u << 20);
     work.in_address = address;
     work.out_address = address + size / 2;
-    CellCall c = { .cpu = cpu, .op = ABI_JOB_CODEC, .arg = { 1 }, .in = &work,
-                   .in_length = sizeof work, .out = &work, .out_size = sizeof work };
+    CellCall c = { .cpu = cpu,
+                   .op = ABI_JOB_CODEC,
+                   .arg = { 1 },
+                   .in = &work,
+                   .in_length = sizeof work,
+                   .out = &work,
+                   .out_size = sizeof work };
     call(cell, &c);
     g_assert_cmpint(c.result.status, ==, FMT_OK);
     g_assert_cmpuint(c.out_length, ==, sizeof work);
@@ -193,8 +198,8 @@ static void round_trips(Cell *cell, guint cpu)
             /* what follows the stream in its sector does not matter */
             memset(window + coded, 0x5a, 511);
             memset(window + size / 2, 0, n);
-            g_assert_cmpint(code(cell, cpu, codecs[i].codec, ABI_DECODE, (gsize)coded + 511, n),
-                            ==, n);
+            g_assert_cmpint(code(cell, cpu, codecs[i].codec, ABI_DECODE, (gsize)coded + 511, n), ==,
+                            n);
             g_assert_cmpmem(window + size / 2, n, plain, n);
         }
     }

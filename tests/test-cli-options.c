@@ -6,17 +6,17 @@
 #include "cli/create-options.h"
 #include "cli/size.h"
 
-#define DEFAULTS(size) \
-    "cluster_size=65536 extended_l2=off compression_type=zlib size=" size \
+#define DEFAULTS(size)                                                                             \
+    "cluster_size=65536 extended_l2=off compression_type=zlib size=" size                          \
     " lazy_refcounts=off refcount_bits=16"
-#define SIZE_EXPECTED(name) \
-    "Parameter '" name "' expects a non-negative number below 2^64\n" \
-    "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n" \
+#define SIZE_EXPECTED(name)                                                                        \
+    "Parameter '" name "' expects a non-negative number below 2^64\n"                              \
+    "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n"                 \
     "and exabytes, respectively."
 
 typedef struct {
-    const char *name, *format, *words;  /* words: "-o"s, apart by newlines */
-    const char *line;                   /* the "Formatting" line; NULL: an error */
+    const char *name, *format, *words; /* words: "-o"s, apart by newlines */
+    const char *line;                  /* the "Formatting" line; NULL: an error */
     const char *error;
 } OptionRow;
 
@@ -28,30 +28,36 @@ static const OptionRow option_rows[] = {
     { "last-wins", "qcow2", "size=1M,size=2M", DEFAULTS("2097152"), NULL },
     { "repeated", "qcow2", "size=1M\nsize=2M\nlazy_refcounts",
       "cluster_size=65536 extended_l2=off compression_type=zlib size=2097152 lazy_refcounts=on "
-      "refcount_bits=16", NULL },
+      "refcount_bits=16",
+      NULL },
     { "order", "qcow2",
       "refcount_bits=0x10,lazy_refcounts=yes,data_file_raw,data_file=d,backing_fmt=raw,"
       "backing_file=b,compat=1.1,size=5,compression_type=zstd,preallocation=off,extended_l2=on,"
       "cluster_size=4k,encrypt.format=luks,nocow=off",
       "encrypt.format=luks cluster_size=4096 extended_l2=on preallocation=off "
       "compression_type=zstd size=5 compat=1.1 backing_file=b backing_fmt=raw data_file=d "
-      "data_file_raw=on lazy_refcounts=yes refcount_bits=16 nocow=off", NULL },
+      "data_file_raw=on lazy_refcounts=yes refcount_bits=16 nocow=off",
+      NULL },
     { "negated", "qcow2", "size=1M,nolazy_refcounts", DEFAULTS("1048576"), NULL },
     { "id", "qcow2", "id=foo,size=1M,id", DEFAULTS("1048576"), NULL },
     { "doubled-comma", "raw", "preallocation=a,,b,size=1", "size=1 preallocation=a,,b", NULL },
     { "equals", "raw", "preallocation==a=b,size=1", "size=1 preallocation==a=b", NULL },
     { "bool-words", "qcow2", "lazy_refcounts=false,extended_l2=y,size=1M",
       "cluster_size=65536 extended_l2=y compression_type=zlib size=1048576 lazy_refcounts=false "
-      "refcount_bits=16", NULL },
+      "refcount_bits=16",
+      NULL },
     { "signed-size", "qcow2", "cluster_size=8E,size=0",
       "cluster_size=-9223372036854775808 extended_l2=off compression_type=zlib size=0 "
-      "lazy_refcounts=off refcount_bits=16", NULL },
+      "lazy_refcounts=off refcount_bits=16",
+      NULL },
     { "negative-number", "qcow2", "refcount_bits=-1,size=0",
       "cluster_size=65536 extended_l2=off compression_type=zlib size=0 lazy_refcounts=off "
-      "refcount_bits=-1", NULL },
+      "refcount_bits=-1",
+      NULL },
     { "octal", "qcow2", "refcount_bits=010,size=0",
       "cluster_size=65536 extended_l2=off compression_type=zlib size=0 lazy_refcounts=off "
-      "refcount_bits=8", NULL },
+      "refcount_bits=8",
+      NULL },
     { "unknown", "qcow2", "nonsense=1", NULL, "Invalid parameter 'nonsense'" },
     { "unknown-lone", "qcow2", "nonsense", NULL, "Invalid parameter 'nsense'" },
     { "unknown-no", "qcow2", "no", NULL, "Invalid parameter ''" },
@@ -155,9 +161,17 @@ typedef struct {
 } HelpRow;
 
 static const HelpRow help_rows[] = {
-    { "help", TRUE }, { "?", TRUE }, { "size=1k,help", TRUE }, { "help,foo=bar", TRUE },
-    { "help,,foo", TRUE }, { "a=,help", TRUE }, { "data_file=a,,,help", TRUE },
-    { "help=on", FALSE }, { "foo=help", FALSE }, { "nohelp", FALSE }, { "a=b,,help", FALSE },
+    { "help", TRUE },
+    { "?", TRUE },
+    { "size=1k,help", TRUE },
+    { "help,foo=bar", TRUE },
+    { "help,,foo", TRUE },
+    { "a=,help", TRUE },
+    { "data_file=a,,,help", TRUE },
+    { "help=on", FALSE },
+    { "foo=help", FALSE },
+    { "nohelp", FALSE },
+    { "a=b,,help", FALSE },
     { "foo?", FALSE },
 };
 
@@ -175,25 +189,56 @@ typedef struct {
 } SizeRow;
 
 static const SizeRow size_rows[] = {
-    { "0", SIZE_OK, 0 }, { "1", SIZE_OK, 1 }, { "+1", SIZE_OK, 1 }, { " 1", SIZE_OK, 1 },
-    { "010", SIZE_OK, 10 }, { "07k", SIZE_OK, 7168 }, { "1b", SIZE_OK, 1 }, { "1B", SIZE_OK, 1 },
-    { "1k", SIZE_OK, 1024 }, { "1K", SIZE_OK, 1024 }, { "1m", SIZE_OK, 1048576 },
-    { "1G", SIZE_OK, 1073741824 }, { "1T", SIZE_OK, 1099511627776 },
-    { "1P", SIZE_OK, 1125899906842624 }, { "8E", SIZE_OK, 9223372036854775808u },
-    { "7.9E", SIZE_OK, 9108079886394091136u }, { "1.5k", SIZE_OK, 1536 },
-    { "0.1k", SIZE_OK, 102 }, { "1.0004k", SIZE_OK, 1024 }, { "1.0005k", SIZE_OK, 1025 },
-    { "3.9995k", SIZE_OK, 4095 }, { "3.9999k", SIZE_OK, 4096 },
-    { "0.00048828125k", SIZE_OK, 1 }, { "7.99999999999999E", SIZE_OK, 9223372036854764288u }, { "1.k", SIZE_OK, 1024 }, { "1.0", SIZE_OK, 1 },
-    { "1.9999999999999999999k", SIZE_OK, 1024 }, { "0x10", SIZE_OK, 16 }, { "0x1b", SIZE_OK, 27 },
+    { "0", SIZE_OK, 0 },
+    { "1", SIZE_OK, 1 },
+    { "+1", SIZE_OK, 1 },
+    { " 1", SIZE_OK, 1 },
+    { "010", SIZE_OK, 10 },
+    { "07k", SIZE_OK, 7168 },
+    { "1b", SIZE_OK, 1 },
+    { "1B", SIZE_OK, 1 },
+    { "1k", SIZE_OK, 1024 },
+    { "1K", SIZE_OK, 1024 },
+    { "1m", SIZE_OK, 1048576 },
+    { "1G", SIZE_OK, 1073741824 },
+    { "1T", SIZE_OK, 1099511627776 },
+    { "1P", SIZE_OK, 1125899906842624 },
+    { "8E", SIZE_OK, 9223372036854775808u },
+    { "7.9E", SIZE_OK, 9108079886394091136u },
+    { "1.5k", SIZE_OK, 1536 },
+    { "0.1k", SIZE_OK, 102 },
+    { "1.0004k", SIZE_OK, 1024 },
+    { "1.0005k", SIZE_OK, 1025 },
+    { "3.9995k", SIZE_OK, 4095 },
+    { "3.9999k", SIZE_OK, 4096 },
+    { "0.00048828125k", SIZE_OK, 1 },
+    { "7.99999999999999E", SIZE_OK, 9223372036854764288u },
+    { "1.k", SIZE_OK, 1024 },
+    { "1.0", SIZE_OK, 1 },
+    { "1.9999999999999999999k", SIZE_OK, 1024 },
+    { "0x10", SIZE_OK, 16 },
+    { "0x1b", SIZE_OK, 27 },
     { "18446744073709551615", SIZE_OK, G_MAXUINT64 },
-    { "18446744073709551616", SIZE_TOO_LARGE, 0 }, { "16E", SIZE_TOO_LARGE, 0 },
+    { "18446744073709551616", SIZE_TOO_LARGE, 0 },
+    { "16E", SIZE_TOO_LARGE, 0 },
     { "99999999999999999999", SIZE_TOO_LARGE, 0 },
-    { "", SIZE_INVALID, 0 }, { "k", SIZE_INVALID, 0 }, { "-1", SIZE_INVALID, 0 },
-    { "-0", SIZE_INVALID, 0 }, { "1.5", SIZE_INVALID, 0 }, { "1.5b", SIZE_INVALID, 0 },
-    { ".5k", SIZE_INVALID, 0 }, { "1.5.2k", SIZE_INVALID, 0 }, { "1kk", SIZE_INVALID, 0 },
-    { "1 ", SIZE_INVALID, 0 }, { "1x", SIZE_INVALID, 0 }, { "1e3", SIZE_INVALID, 0 },
-    { "1e3k", SIZE_INVALID, 0 }, { "inf", SIZE_INVALID, 0 }, { "0x", SIZE_INVALID, 0 },
-    { "0x.8", SIZE_INVALID, 0 }, { "1d", SIZE_INVALID, 0 },
+    { "", SIZE_INVALID, 0 },
+    { "k", SIZE_INVALID, 0 },
+    { "-1", SIZE_INVALID, 0 },
+    { "-0", SIZE_INVALID, 0 },
+    { "1.5", SIZE_INVALID, 0 },
+    { "1.5b", SIZE_INVALID, 0 },
+    { ".5k", SIZE_INVALID, 0 },
+    { "1.5.2k", SIZE_INVALID, 0 },
+    { "1kk", SIZE_INVALID, 0 },
+    { "1 ", SIZE_INVALID, 0 },
+    { "1x", SIZE_INVALID, 0 },
+    { "1e3", SIZE_INVALID, 0 },
+    { "1e3k", SIZE_INVALID, 0 },
+    { "inf", SIZE_INVALID, 0 },
+    { "0x", SIZE_INVALID, 0 },
+    { "0x.8", SIZE_INVALID, 0 },
+    { "1d", SIZE_INVALID, 0 },
 };
 
 static void test_size(gconstpointer data)
@@ -205,10 +250,10 @@ static void test_size(gconstpointer data)
     g_assert_cmpuint(bytes, ==, row->bytes);
 }
 
-#define ADD_ROWS(what, rows, function, member) \
-    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) { \
-        g_autofree char *path = g_strdup_printf("/cli/" what "/%u-%s", i, rows[i].member); \
-        g_test_add_data_func(path, &rows[i], function); \
+#define ADD_ROWS(what, rows, function, member)                                                     \
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {                                               \
+        g_autofree char *path = g_strdup_printf("/cli/" what "/%u-%s", i, rows[i].member);         \
+        g_test_add_data_func(path, &rows[i], function);                                            \
     }
 
 int main(int argc, char **argv)

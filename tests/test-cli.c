@@ -10,14 +10,14 @@
 #define OLD "7.2.22"
 #define NEW "10.1.0"
 #define TRY "Try 'qemu-img --help' for more information\n"
-#define ENOENT_ERROR(name) \
+#define ENOENT_ERROR(name)                                                                         \
     "qemu-img: Could not open '" name "': Could not open '" name "': No such file or directory\n"
 
 typedef struct {
     const char *name, *profile;
-    const char *words;          /* apart by spaces; an apostrophe stands for an empty word */
+    const char *words; /* apart by spaces; an apostrophe stands for an empty word */
     int status;
-    const char *errors;         /* all of stderr */
+    const char *errors; /* all of stderr */
 } CliRow;
 
 static const CliRow rows[] = {
@@ -101,8 +101,7 @@ static const CliRow rows[] = {
     { "create-size", OLD, "create t 1X zzz", 1,
       "qemu-img: Invalid image size specified. You may use k, M, G, T, P or E suffixes for\n"
       "qemu-img: kilobytes, megabytes, gigabytes, terabytes, petabytes and exabytes.\n" },
-    { "create-size-10.1", NEW, "create t 1X", 1,
-      "qemu-img: Invalid image size specified: '1X'\n" },
+    { "create-size-10.1", NEW, "create t 1X", 1, "qemu-img: Invalid image size specified: '1X'\n" },
     { "create-size-large", OLD, "create t 8E", 1,
       "qemu-img: Invalid image size specified. Must be between 0 and 9223372036854775807.\n" },
     { "create-list", OLD, "create -o a,,, t 1M", 1, "qemu-img: Invalid option list: a,,,\n" },
@@ -140,14 +139,13 @@ static const CliRow rows[] = {
       "Identifiers consist of letters, digits, '-', '.', '_', starting with a letter.\n" },
     { "object-format", OLD, "info --object secret,id=a,data=x,format=basz x", 1,
       "qemu-img: Parameter 'format' does not accept value 'basz'\n" },
-    { "object-twice", OLD,
-      "info --object secret,id=a,data=b --object secret,id=a,data=c x", 1,
+    { "object-twice", OLD, "info --object secret,id=a,data=b --object secret,id=a,data=c x", 1,
       "qemu-img: attempt to add duplicate property 'a' to object (type 'container')\n" },
     { "object-lone", OLD, "info --object secret,id=a,data x", 1,
       "qemu-img: Expected '=' after parameter 'data'\n" },
     { "object-good", OLD, "info --object secret,id=a,data=b=c,,d x", 1, ENOENT_ERROR("x") },
-    { "object-json", OLD, "info --object {\"qom-type\":\"secret\",\"id\":\"a\",\"data\":\"x\"} x", 1,
-      ENOENT_ERROR("x") },
+    { "object-json", OLD, "info --object {\"qom-type\":\"secret\",\"id\":\"a\",\"data\":\"x\"} x",
+      1, ENOENT_ERROR("x") },
     { "object-before-count", OLD, "check --object secret,id=b", 1,
       "qemu-img: Either 'file' or 'data' must be provided\n" },
 
@@ -212,8 +210,11 @@ typedef struct {
 } NameRow;
 
 static const NameRow names[] = {
-    { "qemu-img", "qemu-img" }, { "/usr/bin/qemu-img", "qemu-img" }, { "./foo", "foo" },
-    { "a/b/c", "c" }, { "", "" },
+    { "qemu-img", "qemu-img" },
+    { "/usr/bin/qemu-img", "qemu-img" },
+    { "./foo", "foo" },
+    { "a/b/c", "c" },
+    { "", "" },
 };
 
 static void test_name(gconstpointer data)
@@ -228,9 +229,16 @@ static void test_name(gconstpointer data)
 
 /* Words that callers look for in --help. */
 static const char *const vocabulary[] = {
-    "\\binfo\\b.*-U\\b", "--target-is-zero", "Supported\\sformats:[a-zA-Z0-9-_\\s]*?\\bluks\\b",
-    "Supported image formats:.* qcow2\\b", "commit \\[--object", "--object", "--image-opts",
-    "(?m)^  info - Display information", "--skip-broken-bitmaps", "(?m)^  create .*\\[-u\\]",
+    "\\binfo\\b.*-U\\b",
+    "--target-is-zero",
+    "Supported\\sformats:[a-zA-Z0-9-_\\s]*?\\bluks\\b",
+    "Supported image formats:.* qcow2\\b",
+    "commit \\[--object",
+    "--object",
+    "--image-opts",
+    "(?m)^  info - Display information",
+    "--skip-broken-bitmaps",
+    "(?m)^  create .*\\[-u\\]",
 };
 
 static void test_vocabulary(gconstpointer data)

@@ -61,7 +61,8 @@ static void test_human(void)
     run(&r, NULL, NULL, human);
     g_assert_cmpstr(r.err, ==, "");
     g_assert_cmpint(r.status, ==, 0);
-    g_assert_true(g_str_has_prefix(r.out, kvm_here() ? "kvm: works (start " : "kvm: does not work ("));
+    g_assert_true(
+        g_str_has_prefix(r.out, kvm_here() ? "kvm: works (start " : "kvm: does not work ("));
     g_assert_nonnull(strstr(r.out, "\nprocess: works (start "));
     g_assert_true(g_str_has_suffix(r.out, kvm_here() ? "\nin use: kvm\n" : "\nin use: process\n"));
     clear(&r);

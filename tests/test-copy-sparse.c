@@ -11,10 +11,10 @@
 
 typedef struct {
     const char *name;
-    guint min;                  /* sectors */
-    guint start;                /* sector of the guest */
-    const char *sectors;        /* 'x' data, '.' zeros; a number before repeats */
-    const char *runs;           /* lengths in sectors, data positive, zeros in brackets */
+    guint min;           /* sectors */
+    guint start;         /* sector of the guest */
+    const char *sectors; /* 'x' data, '.' zeros; a number before repeats */
+    const char *runs;    /* lengths in sectors, data positive, zeros in brackets */
 } Row;
 
 static const Row rows[] = {
@@ -67,8 +67,8 @@ static void test_row(gconstpointer data)
 
     for (gsize at = 0; at < length;) {
         gboolean is_data;
-        gsize run = copy_sparse_run(&sparse, buf + at, row->start * SECTOR + at, length - at,
-                                    &is_data);
+        gsize run =
+            copy_sparse_run(&sparse, buf + at, row->start * SECTOR + at, length - at, &is_data);
         g_assert_cmpuint(run, >, 0);
         g_string_append_printf(runs, is_data ? "%s%u" : "%s(%u)", at ? " " : "",
                                (guint)(run / SECTOR));

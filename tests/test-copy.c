@@ -15,20 +15,35 @@
 
 /* base: 0 data, 64k zero, 128k nothing, 192k compressed; 256k long. */
 static const struct abi_extent base_extents[] = {
-    { .guest_offset = 0, .length = 64 * K, .file_offset = 512 * K, .kind = ABI_EXT_DATA,
+    { .guest_offset = 0,
+      .length = 64 * K,
+      .file_offset = 512 * K,
+      .kind = ABI_EXT_DATA,
       .flags = PLACED },
     { .guest_offset = 64 * K, .length = 64 * K, .kind = ABI_EXT_ZERO, .flags = ALLOCATED },
-    { .guest_offset = 192 * K, .length = 64 * K, .kind = ABI_EXT_COOKED, .flags = ALLOCATED,
+    { .guest_offset = 192 * K,
+      .length = 64 * K,
+      .kind = ABI_EXT_COOKED,
+      .flags = ALLOCATED,
       .codec = ABI_CODEC_DEFLATE },
 };
 
 /* top: 32k data inside the base's, which stays around it; 512k long. Two extents that join. */
 static const struct abi_extent top_extents[] = {
-    { .guest_offset = 16 * K, .length = 16 * K, .file_offset = 64 * K, .kind = ABI_EXT_DATA,
+    { .guest_offset = 16 * K,
+      .length = 16 * K,
+      .file_offset = 64 * K,
+      .kind = ABI_EXT_DATA,
       .flags = PLACED },
-    { .guest_offset = 32 * K, .length = 16 * K, .file_offset = 80 * K, .kind = ABI_EXT_DATA,
+    { .guest_offset = 32 * K,
+      .length = 16 * K,
+      .file_offset = 80 * K,
+      .kind = ABI_EXT_DATA,
       .flags = PLACED },
-    { .guest_offset = 448 * K, .length = 64 * K, .file_offset = 96 * K, .kind = ABI_EXT_ZERO,
+    { .guest_offset = 448 * K,
+      .length = 64 * K,
+      .file_offset = 96 * K,
+      .kind = ABI_EXT_ZERO,
       .flags = PLACED },
 };
 
@@ -44,8 +59,8 @@ static gboolean print_entry(const CopyMapEntry *e, gpointer data)
     GString *text = data;
 
     g_string_append_printf(text, "%u+%u@%u%s%s%s%s", (guint)(e->start / K), (guint)(e->length / K),
-                           e->depth, e->data ? "D" : "", e->zero ? "Z" : "",
-                           e->present ? "P" : "", e->compressed ? "C" : "");
+                           e->depth, e->data ? "D" : "", e->zero ? "Z" : "", e->present ? "P" : "",
+                           e->compressed ? "C" : "");
     if (e->has_offset) {
         g_string_append_printf(text, "=%u", (guint)(e->offset / K));
     }
@@ -97,8 +112,9 @@ static void test_map_failure(void)
 /* A source of raw answers: bytes are those of double_byte(), with zeros in between. */
 static Image *cooked_source(guint64 size, guint64 start, guint64 length)
 {
-    const struct abi_extent e = { .guest_offset = start, .length = length,
-                                  .kind = ABI_EXT_COOKED, .flags = ALLOCATED };
+    const struct abi_extent e = {
+        .guest_offset = start, .length = length, .kind = ABI_EXT_COOKED, .flags = ALLOCATED
+    };
 
     return double_source(size, &e, 1, NULL);
 }
@@ -107,30 +123,100 @@ static const struct {
     const char *name;
     guint64 size[2], start[2], length[2];
     guint8 salt[2];
-    guint64 bad_read, bad_extents;  /* in the second image; 0: none */
+    guint64 bad_read, bad_extents; /* in the second image; 0: none */
     CopyVerdict verdict;
     guint64 offset;
 } compare_rows[] = {
-    { "same", { 9000 * K, 9000 * K }, { 0, 0 }, { 9000 * K, 9000 * K }, { 1, 1 }, 0, 0,
-      COPY_SAME, 0 },
-    { "other-bytes", { 9000 * K, 9000 * K }, { 0, 0 }, { 9000 * K, 9000 * K }, { 1, 2 }, 0, 0,
-      COPY_DIFFERENT, 0 },
-    { "missing-start", { 9000 * K, 9000 * K }, { 0, 64 * K }, { 9000 * K, 8936 * K }, { 1, 1 }, 0,
-      0, COPY_DIFFERENT, 0 },
-    { "missing-end", { 9000 * K, 9000 * K }, { 0, 0 }, { 9000 * K, 8992 * K }, { 1, 1 }, 0, 0,
-      COPY_DIFFERENT, 8992 * K },
-    { "missing-was-zero", { 12 * K, 12 * K }, { 0, 0 }, { 12 * K, 8 * K }, { 1, 1 }, 0, 0,
-      COPY_SAME, 0 },
-    { "longer-with-data", { 4000 * K, 9000 * K }, { 0, 0 }, { 4000 * K, 8000 * K }, { 1, 1 }, 0, 0,
-      COPY_DIFFERENT, 4000 * K },
-    { "longer-with-hole", { 4000 * K, 9000 * K }, { 0, 0 }, { 4000 * K, 4000 * K }, { 1, 1 }, 0, 0,
-      COPY_SAME, 0 },
-    { "read-error", { 9000 * K, 9000 * K }, { 0, 0 }, { 9000 * K, 9000 * K }, { 1, 1 }, 5000 * K,
-      0, COPY_READ_ERROR, 4096 * K },
-    { "read-error-behind-difference", { 9000 * K, 9000 * K }, { 0, 0 }, { 9000 * K, 2004 * K },
-      { 1, 1 }, 5000 * K, 0, COPY_DIFFERENT, 2004 * K },
-    { "status-error", { 9000 * K, 9000 * K }, { 0, 0 }, { 9000 * K, 9000 * K }, { 1, 1 }, 0,
-      3000 * K, COPY_STATUS_ERROR, 3000 * K },
+    { "same",
+      { 9000 * K, 9000 * K },
+      { 0, 0 },
+      { 9000 * K, 9000 * K },
+      { 1, 1 },
+      0,
+      0,
+      COPY_SAME,
+      0 },
+    { "other-bytes",
+      { 9000 * K, 9000 * K },
+      { 0, 0 },
+      { 9000 * K, 9000 * K },
+      { 1, 2 },
+      0,
+      0,
+      COPY_DIFFERENT,
+      0 },
+    { "missing-start",
+      { 9000 * K, 9000 * K },
+      { 0, 64 * K },
+      { 9000 * K, 8936 * K },
+      { 1, 1 },
+      0,
+      0,
+      COPY_DIFFERENT,
+      0 },
+    { "missing-end",
+      { 9000 * K, 9000 * K },
+      { 0, 0 },
+      { 9000 * K, 8992 * K },
+      { 1, 1 },
+      0,
+      0,
+      COPY_DIFFERENT,
+      8992 * K },
+    { "missing-was-zero",
+      { 12 * K, 12 * K },
+      { 0, 0 },
+      { 12 * K, 8 * K },
+      { 1, 1 },
+      0,
+      0,
+      COPY_SAME,
+      0 },
+    { "longer-with-data",
+      { 4000 * K, 9000 * K },
+      { 0, 0 },
+      { 4000 * K, 8000 * K },
+      { 1, 1 },
+      0,
+      0,
+      COPY_DIFFERENT,
+      4000 * K },
+    { "longer-with-hole",
+      { 4000 * K, 9000 * K },
+      { 0, 0 },
+      { 4000 * K, 4000 * K },
+      { 1, 1 },
+      0,
+      0,
+      COPY_SAME,
+      0 },
+    { "read-error",
+      { 9000 * K, 9000 * K },
+      { 0, 0 },
+      { 9000 * K, 9000 * K },
+      { 1, 1 },
+      5000 * K,
+      0,
+      COPY_READ_ERROR,
+      4096 * K },
+    { "read-error-behind-difference",
+      { 9000 * K, 9000 * K },
+      { 0, 0 },
+      { 9000 * K, 2004 * K },
+      { 1, 1 },
+      5000 * K,
+      0,
+      COPY_DIFFERENT,
+      2004 * K },
+    { "status-error",
+      { 9000 * K, 9000 * K },
+      { 0, 0 },
+      { 9000 * K, 9000 * K },
+      { 1, 1 },
+      0,
+      3000 * K,
+      COPY_STATUS_ERROR,
+      3000 * K },
 };
 
 static void no_going_back(guint64 done, guint64 total, gpointer data)
@@ -157,8 +243,12 @@ static void test_compare(gconstpointer data)
     double_fail_read(img[1], compare_rows[i].bad_read, compare_rows[i].bad_read ? 1 : 0);
     double_fail_extents(img[1], compare_rows[i].bad_extents, compare_rows[i].bad_extents ? 1 : 0);
     for (guint turn = 0; turn < 2; turn++) {
-        CopyCompare job = { .a = img[turn], .b = img[!turn], .name_a = "a", .name_b = "b",
-                            .progress = no_going_back, .progress_data = &told };
+        CopyCompare job = { .a = img[turn],
+                            .b = img[!turn],
+                            .name_a = "a",
+                            .name_b = "b",
+                            .progress = no_going_back,
+                            .progress_data = &told };
         told = 0;
         g_clear_error(&error);
         g_assert_cmpint(copy_compare(&job, &offset, &error), ==, compare_rows[i].verdict);
@@ -168,13 +258,16 @@ static void test_compare(gconstpointer data)
             g_assert_cmpuint(told, ==, MAX(compare_rows[i].size[0], compare_rows[i].size[1]));
             break;
         case COPY_READ_ERROR:
-            g_assert_cmpstr(error->message, ==, turn ? "Error while reading offset 4194304 of a: "
-                            "Input/output error" : "Error while reading offset 4194304 of b: "
-                            "Input/output error");
+            g_assert_cmpstr(error->message, ==,
+                            turn ? "Error while reading offset 4194304 of a: "
+                                   "Input/output error"
+                                 : "Error while reading offset 4194304 of b: "
+                                   "Input/output error");
             break;
         case COPY_STATUS_ERROR:
-            g_assert_cmpstr(error->message, ==, turn ? "Sector allocation test failed for a"
-                                                     : "Sector allocation test failed for b");
+            g_assert_cmpstr(error->message, ==,
+                            turn ? "Sector allocation test failed for a"
+                                 : "Sector allocation test failed for b");
             break;
         default:
             g_assert_no_error(error);
@@ -190,16 +283,16 @@ static void test_compare(gconstpointer data)
 typedef struct {
     const char *name;
     guint64 size;
-    guint32 cluster;            /* 0: raw */
+    guint32 cluster; /* 0: raw */
     gboolean compress;
     guint64 sparse;
-    gboolean not_zero;          /* the target may hold anything */
+    gboolean not_zero; /* the target may hold anything */
     guint64 bad_read, bad_extents;
     gboolean salvage;
     guint bad_plan;
     const char *error;
-    guint64 good;               /* bytes that are in the target after an error */
-    guint64 start;              /* where the source's data begins */
+    guint64 good;  /* bytes that are in the target after an error */
+    guint64 start; /* where the source's data begins */
 } ConvertRow;
 
 static const ConvertRow convert_rows[] = {
@@ -211,7 +304,8 @@ static const ConvertRow convert_rows[] = {
     { "large-clusters", 9000 * K, 2 << 20, FALSE, 4096, FALSE, 0, 0, FALSE, 0, NULL, 0 },
     { "full", 9000 * K, 65536, FALSE, 0, FALSE, 0, 0, FALSE, 0, NULL, 0 },
     { "zeros-written", 9000 * K, 4096, FALSE, 4096, TRUE, 0, 0, FALSE, 0, NULL, 0 },
-    { "tasks-share-clusters", 40000 * K, 65536, FALSE, 4096, FALSE, 0, 0, FALSE, 0, NULL, 0, 100 * K },
+    { "tasks-share-clusters", 40000 * K, 65536, FALSE, 4096, FALSE, 0, 0, FALSE, 0, NULL, 0,
+      100 * K },
     { "tasks-share-large-clusters", 70000 * K, 2 << 20, FALSE, 4096, FALSE, 0, 0, FALSE, 0, NULL, 0,
       100 * K },
     { "tasks-share-clusters-zeros", 40000 * K, 65536, FALSE, 4096, FALSE, 0, 0, FALSE, 0, NULL, 0,
@@ -260,10 +354,16 @@ static char *run_convert(const ConvertRow *row, guint workers, GBytes **ret_cont
     g_autoptr(Image) target = double_target(path, row->size, row->cluster, ABI_CODEC_DEFLATE);
     g_autoptr(GError) error = NULL;
     guint64 told = 0;
-    CopyConvert job = { .sources = &source, .n_sources = 1, .target = target,
-                        .target_is_zero = !row->not_zero, .compress = row->compress,
-                        .sparse = row->sparse, .salvage = row->salvage, .workers = workers,
-                        .progress = no_going_back, .progress_data = &told };
+    CopyConvert job = { .sources = &source,
+                        .n_sources = 1,
+                        .target = target,
+                        .target_is_zero = !row->not_zero,
+                        .compress = row->compress,
+                        .sparse = row->sparse,
+                        .salvage = row->salvage,
+                        .workers = workers,
+                        .progress = no_going_back,
+                        .progress_data = &told };
 
     double_set_salt(source, 3);
     double_fail_read(source, row->bad_read, row->bad_read ? 1 : 0);
@@ -317,8 +417,12 @@ static void test_questions(void)
     Image *source = cooked_source(64 << 20, 0, 64 << 20);
     g_autoptr(Image) target = double_target("target-questions", 64 << 20, 65536, 0);
     g_autoptr(GError) error = NULL;
-    CopyConvert job = { .sources = &source, .n_sources = 1, .target = target,
-                        .target_is_zero = TRUE, .sparse = 0, .workers = 4 };
+    CopyConvert job = { .sources = &source,
+                        .n_sources = 1,
+                        .target = target,
+                        .target_is_zero = TRUE,
+                        .sparse = 0,
+                        .workers = 4 };
 
     copy_convert(&job, &error);
     g_assert_no_error(error);

@@ -16,8 +16,8 @@
 
 extern const guint8 hostile_blob[], hostile_blob_end[];
 
-#define TIME_LIMIT 400          /* ms without a doorbell */
-#define TIME_BOUND 20           /* seconds for an act, generous: sanitizers, busy machines */
+#define TIME_LIMIT 400 /* ms without a doorbell */
+#define TIME_BOUND 20  /* seconds for an act, generous: sanitizers, busy machines */
 
 #define FAULT "a fault"
 #define FORBIDDEN "a system call that is not allowed"
@@ -27,17 +27,22 @@ extern const guint8 hostile_blob[], hostile_blob_end[];
 typedef struct {
     enum hostile_act act;
     const char *name;
-    gint code;                  /* CellError, -1: a good end */
-    const char *kvm, *process;  /* process NULL: the same */
+    gint code;                 /* CellError, -1: a good end */
+    const char *kvm, *process; /* process NULL: the same */
 } Row;
 
-#define ROW(name, ...) { ACT_##name, #name, __VA_ARGS__ }
+#define ROW(name, ...)                                                                             \
+    {                                                                                              \
+        ACT_##name, #name, __VA_ARGS__                                                             \
+    }
 #define VIOLATION CELL_ERROR_VIOLATION
 #define LIMIT CELL_ERROR_LIMIT
 
 static const Row rows[] = {
-    ROW(wild_store, VIOLATION, FAULT " in act_wild_store+", FAULT " (Segmentation fault) in act_wild_store+"),
-    ROW(null_load, VIOLATION, FAULT " in act_null_load+", FAULT " (Segmentation fault) in act_null_load+"),
+    ROW(wild_store, VIOLATION, FAULT " in act_wild_store+",
+        FAULT " (Segmentation fault) in act_wild_store+"),
+    ROW(null_load, VIOLATION, FAULT " in act_null_load+",
+        FAULT " (Segmentation fault) in act_null_load+"),
     ROW(jump_to_data, VIOLATION, FAULT, NULL),
     ROW(jump_to_constants, VIOLATION, FAULT, NULL),
     ROW(write_text, VIOLATION, FAULT " in act_write_text+", FAULT),
@@ -47,7 +52,8 @@ static const Row rows[] = {
     ROW(load_page_table_register, VIOLATION, FAULT, NULL),
     ROW(endless_loop, CELL_ERROR_TIMEOUT, "no sign of life for 0.4 seconds in act_endless_loop+",
         "no sign of life for 0.4 seconds"),
-    ROW(endless_recursion, VIOLATION, FAULT " in recurse+", FAULT " (Segmentation fault) in recurse+"),
+    ROW(endless_recursion, VIOLATION, FAULT " in recurse+",
+        FAULT " (Segmentation fault) in recurse+"),
     ROW(overrun_table, VIOLATION, FAULT, NULL),
     /* a fault or an exit, as the hypervisor likes */
     ROW(port_io, VIOLATION, " in act_port_io+", NULL),
@@ -391,8 +397,7 @@ int main(int argc, char **argv)
         Case *c = g_new(Case, 1);
         *c = (Case){ &rows[i / 2], i % 2 == 0 };
         g_autofree char *name = g_strdelimit(g_strdup(c->row->name), "_", '-');
-        g_autofree char *path =
-            g_strdup_printf("/hostile/%s/%s", name, c->kvm ? "kvm" : "process");
+        g_autofree char *path = g_strdup_printf("/hostile/%s/%s", name, c->kvm ? "kvm" : "process");
         g_test_add_data_func_full(path, c, test_act, g_free);
     }
     g_test_add_data_func("/hostile/leftovers/kvm", "", test_leftovers);

@@ -24,13 +24,13 @@ typedef struct {
     struct abi_facts facts;
     guint8 props[512];
     guint32 props_length;
-    guint32 facts_length;       /* bytes of facts that are answered */
+    guint32 facts_length; /* bytes of facts that are answered */
     struct abi_extent extent[4];
     guint n_extents;
-    guint64 count, next;        /* as told; usually n_extents and their end */
-    guint64 taken;              /* WRITE */
-    gint64 coded;               /* result of each piece of coding work */
-    guint64 moved;              /* added to the addresses of coding work in the answer */
+    guint64 count, next; /* as told; usually n_extents and their end */
+    guint64 taken;       /* WRITE */
+    gint64 coded;        /* result of each piece of coding work */
+    guint64 moved;       /* added to the addresses of coding work in the answer */
     guint calls;
 } Lie;
 
@@ -41,7 +41,7 @@ struct Cell {
     guint8 window[WINDOW];
 };
 
-G_DEFINE_QUARK(test-liar-cell-error-quark, cell_error)
+G_DEFINE_QUARK(test - liar - cell - error - quark, cell_error)
 
 Cell *cell_start(const CellConfig *config, GError **error)
 {
@@ -134,7 +134,9 @@ gboolean cell_call(Cell *cell, CellCall *call, GError **error)
 static void be_honest(void)
 {
     lie = (Lie){
-        .facts = { .format = ABI_FORMAT_QCOW2, .virtual_size = SIZE, .cluster_size = CLUSTER,
+        .facts = { .format = ABI_FORMAT_QCOW2,
+                   .virtual_size = SIZE,
+                   .cluster_size = CLUSTER,
                    .subcluster_size = CLUSTER },
         .facts_length = sizeof lie.facts,
         .extent = { { .guest_offset = 0, .length = CLUSTER, .kind = ABI_EXT_DATA } },
@@ -182,7 +184,11 @@ typedef struct {
     void (*tell)(void);
 } LieRow;
 
-#define TELL(name, ...) static void tell_##name(void) { __VA_ARGS__; }
+#define TELL(name, ...)                                                                            \
+    static void tell_##name(void)                                                                  \
+    {                                                                                              \
+        __VA_ARGS__;                                                                               \
+    }
 
 TELL(facts_short, lie.facts_length = 20)
 TELL(size_huge, lie.facts.virtual_size = G_MAXUINT64)
@@ -198,11 +204,11 @@ TELL(props_long, lie.props[0] = ABI_PROP_STRING; memset(lie.props + 4, 0xff, 4);
 TELL(props_open, lie.props[0] = ABI_PROP_OBJECT; lie.props_length = 8)
 
 static const LieRow open_rows[] = {
-    { "facts-short", tell_facts_short },         { "size-huge", tell_size_huge },
-    { "size-near-limit", tell_size_near },       { "cluster-odd", tell_cluster_odd },
-    { "cluster-huge", tell_cluster_huge },       { "subcluster-zero", tell_subcluster_zero },
+    { "facts-short", tell_facts_short },           { "size-huge", tell_size_huge },
+    { "size-near-limit", tell_size_near },         { "cluster-odd", tell_cluster_odd },
+    { "cluster-huge", tell_cluster_huge },         { "subcluster-zero", tell_subcluster_zero },
     { "subcluster-above", tell_subcluster_above }, { "props-cut", tell_props_cut },
-    { "props-unknown", tell_props_unknown },     { "props-long", tell_props_long },
+    { "props-unknown", tell_props_unknown },       { "props-long", tell_props_long },
     { "props-unclosed", tell_props_open },
 };
 
@@ -240,8 +246,9 @@ static void test_names(void)
     g_clear_pointer(&img, image_unref);
     img = open_liar(0, &error);
     g_assert_null(img);
-    g_assert_cmpstr(error->message, ==, "Could not open 'x.img': Could not open backing file: "
-                                        "Unknown driver '\\x1b[2J'");
+    g_assert_cmpstr(error->message, ==,
+                    "Could not open 'x.img': Could not open backing file: "
+                    "Unknown driver '\\x1b[2J'");
 }
 
 /* What a terminal would obey, is shown and not sent. */
@@ -257,7 +264,8 @@ static void test_names_shown(void)
     lie.props_length = w.used;
     img = open_liar(0, &error);
     g_assert_null(img);
-    g_assert_cmpstr(error->message, ==, "Could not open 'x.img': Could not open backing file: Could "
+    g_assert_cmpstr(error->message, ==,
+                    "Could not open 'x.img': Could not open backing file: Could "
                     "not open 'a\\x0ab\\x1b[2J\\xff': No such file or directory");
     g_clear_error(&error);
 
@@ -268,8 +276,9 @@ static void test_names_shown(void)
     lie.facts.flags = ABI_FACT_DATA_FILE;
     img = open_liar(0, &error);
     g_assert_null(img);
-    g_assert_cmpstr(error->message, ==, "Could not open 'x.img': Could not open '\\x1bc': No such "
-                                        "file or directory");
+    g_assert_cmpstr(error->message, ==,
+                    "Could not open 'x.img': Could not open '\\x1bc': No such "
+                    "file or directory");
 }
 
 /* ---- lies about extents ----------------------------------------------------------------- */

@@ -62,7 +62,7 @@ static Image *open_image(const char *name, const char *format, ImageFlags flags)
 
 typedef struct {
     const char *name;
-    const char *make[4];        /* command lines that make x.img */
+    const char *make[4]; /* command lines that make x.img */
     gboolean unmap;
 } WriteRow;
 
@@ -84,14 +84,17 @@ static const WriteRow write_rows[] = {
     { "preallocated", { "qemu-img create -q -f qcow2 -o preallocation=metadata x.img 5M" }, FALSE },
     { "data-file", { "qemu-img create -q -f qcow2 -o data_file=d.img x.img 5M" }, FALSE },
     { "data-file-raw",
-      { "qemu-img create -q -f qcow2 -o data_file=d.img,data_file_raw=on x.img 5M" }, FALSE },
+      { "qemu-img create -q -f qcow2 -o data_file=d.img,data_file_raw=on x.img 5M" },
+      FALSE },
     { "overlay", { BASE, BASE_DATA, OVER "x.img" }, FALSE },
     { "overlay-unmap", { BASE, BASE_DATA, OVER "x.img" }, TRUE },
     { "overlay-longer", { BASE, BASE_DATA, OVER "x.img 5M" }, FALSE },
     { "overlay-subclusters", { BASE, BASE_DATA, OVER "-o extended_l2=on x.img" }, FALSE },
     { "compressed-below", { BASE, BASE_DATA, "qemu-img convert -c -O qcow2 b.img x.img" }, FALSE },
-    { "snapshot-below", { BASE, BASE_DATA, "qemu-img convert -O qcow2 b.img x.img",
-                          "qemu-img snapshot -c one x.img" }, FALSE },
+    { "snapshot-below",
+      { BASE, BASE_DATA, "qemu-img convert -O qcow2 b.img x.img",
+        "qemu-img snapshot -c one x.img" },
+      FALSE },
 };
 
 static void compare_all(Image *img, const guint8 *mirror)
@@ -135,7 +138,7 @@ static void test_write(gconstpointer data)
         guint64 length = (guint64)g_rand_int_range(rnd, 1, i % 8 == 0 ? 1 << 20 : 1 << 16);
         guint64 offset = (guint64)g_rand_int_range(rnd, 0, (gint)(size - length + 1));
 
-        if (i % 3 == 0) {               /* whole sectors, and often whole clusters */
+        if (i % 3 == 0) { /* whole sectors, and often whole clusters */
             offset &= ~(guint64)0xffff;
         }
         if (i % 4 == 3) {
@@ -182,8 +185,8 @@ static void test_no_space(void)
         return;
     }
     g_assert_cmpint(mkdir("small", 0755), ==, 0);
-    g_spawn_sync(NULL, (char **)mount, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL,
-                 NULL, NULL, NULL, NULL, &status, NULL);
+    g_spawn_sync(NULL, (char **)mount, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL,
+                 NULL, NULL, NULL, &status, NULL);
     if (status != 0) {
         g_test_skip("no file system can be mounted here");
         return;
@@ -191,12 +194,11 @@ static void test_no_space(void)
     run("qemu-img create -q -f qcow2 %s 64M", image);
     img = open_image(image, NULL, IMAGE_WRITE);
     memset(buf, 3, MIB);
-    for (guint i = 0; i < 8 && image_write(img, i * MIB, buf, MIB, &error); i++) {
-    }
+    for (guint i = 0; i < 8 && image_write(img, i * MIB, buf, MIB, &error); i++) {}
     g_assert_nonnull(error);
     g_assert_nonnull(strstr(error->message, "No space left on device"));
     g_clear_error(&error);
-    image_close(img, NULL);             /* may fail for the same reason */
+    image_close(img, NULL); /* may fail for the same reason */
     g_clear_pointer(&img, image_unref);
     g_spawn_sync(NULL, (char **)check, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status,
                  NULL);
@@ -211,8 +213,8 @@ static void test_no_space(void)
 typedef struct {
     const char *name;
     guint64 size;
-    const char *options;        /* for qemu-img; ours are made of them */
-    const char *message;        /* NULL: both make the same file */
+    const char *options; /* for qemu-img; ours are made of them */
+    const char *message; /* NULL: both make the same file */
 } CreateRow;
 
 static const CreateRow create_rows[] = {
@@ -291,7 +293,7 @@ static void test_create(gconstpointer data)
     if (row->message != NULL) {
         g_assert_false(ok);
         g_assert_cmpstr(error->message, ==, row->message);
-        g_assert_cmpint(access("ours.img", F_OK), !=, 0);   /* nothing is left, as of qemu-img */
+        g_assert_cmpint(access("ours.img", F_OK), !=, 0); /* nothing is left, as of qemu-img */
         return;
     }
     g_assert_no_error(error);

@@ -99,7 +99,7 @@ static void assert_reads_like_qemu(const char *name, gsize step)
 
 typedef struct {
     const char *name;
-    const char *make[6];        /* command lines */
+    const char *make[6]; /* command lines */
 } ReadRow;
 
 #define WRITE "qemu-io -c 'write -P 1 0 64k' -c 'write -P 2 100k 300k' -c 'write -z 1M 64k' "
@@ -107,34 +107,42 @@ typedef struct {
 
 static const ReadRow read_rows[] = {
     { "raw", { "qemu-img create -q -f raw x.img 3M", WRITE "-f raw x.img" } },
-    { "odd-raw", { "qemu-img create -q -f raw x.img 3M", "truncate -s 1000001 x.img",
-                   "qemu-io -c 'write -P 5 999000 1000' -f raw x.img" } },
+    { "odd-raw",
+      { "qemu-img create -q -f raw x.img 3M", "truncate -s 1000001 x.img",
+        "qemu-io -c 'write -P 5 999000 1000' -f raw x.img" } },
     { "qcow2", { "qemu-img create -q -f qcow2 x.img 3M", WRITE "x.img" } },
-    { "small-clusters", { "qemu-img create -q -f qcow2 -o cluster_size=512 x.img 3M",
-                          WRITE "x.img" } },
-    { "big-clusters", { "qemu-img create -q -f qcow2 -o cluster_size=2M x.img 3M",
-                        WRITE "x.img" } },
+    { "small-clusters",
+      { "qemu-img create -q -f qcow2 -o cluster_size=512 x.img 3M", WRITE "x.img" } },
+    { "big-clusters",
+      { "qemu-img create -q -f qcow2 -o cluster_size=2M x.img 3M", WRITE "x.img" } },
     { "subclusters", { "qemu-img create -q -f qcow2 -o extended_l2=on x.img 3M", WRITE "x.img" } },
-    { "compressed", { "qemu-img create -q -f raw y.img 3M", WRITE "-f raw y.img",
-                      "qemu-img convert -c -O qcow2 y.img x.img" } },
-    { "compressed-zstd", { "qemu-img create -q -f raw y.img 3M", WRITE "-f raw y.img",
-                           "qemu-img convert -c -O qcow2 -o compression_type=zstd y.img x.img" } },
-    { "compressed-big", { "qemu-img create -q -f raw y.img 5M", WRITE "-f raw y.img",
-                          "qemu-img convert -c -O qcow2 -o cluster_size=2M y.img x.img" } },
-    { "compressed-small", { "qemu-img create -q -f raw y.img 3M", WRITE "-f raw y.img",
-                            "qemu-img convert -c -O qcow2 -o cluster_size=512 y.img x.img" } },
+    { "compressed",
+      { "qemu-img create -q -f raw y.img 3M", WRITE "-f raw y.img",
+        "qemu-img convert -c -O qcow2 y.img x.img" } },
+    { "compressed-zstd",
+      { "qemu-img create -q -f raw y.img 3M", WRITE "-f raw y.img",
+        "qemu-img convert -c -O qcow2 -o compression_type=zstd y.img x.img" } },
+    { "compressed-big",
+      { "qemu-img create -q -f raw y.img 5M", WRITE "-f raw y.img",
+        "qemu-img convert -c -O qcow2 -o cluster_size=2M y.img x.img" } },
+    { "compressed-small",
+      { "qemu-img create -q -f raw y.img 3M", WRITE "-f raw y.img",
+        "qemu-img convert -c -O qcow2 -o cluster_size=512 y.img x.img" } },
     { "data-file", { "qemu-img create -q -f qcow2 -o data_file=d.raw x.img 3M", WRITE "x.img" } },
-    { "overlay", { "qemu-img create -q -f qcow2 b.img 3M", WRITE "b.img",
-                   "qemu-img create -q -f qcow2 -b b.img -F qcow2 x.img", OVER "x.img" } },
-    { "long-overlay", { "qemu-img create -q -f raw b.img 300k",
-                        "qemu-io -c 'write -P 6 0 300k' -f raw b.img",
-                        "qemu-img create -q -f qcow2 -b b.img -F raw x.img 4M", OVER "x.img" } },
-    { "short-overlay", { "qemu-img create -q -f qcow2 b.img 3M", WRITE "b.img",
-                         "qemu-img create -q -f qcow2 -b b.img -F qcow2 x.img 150k" } },
-    { "chain", { "qemu-img create -q -f qcow2 b.img 3M", WRITE "b.img",
-                 "qemu-img create -q -f qcow2 -o cluster_size=4k -b b.img -F qcow2 c.img",
-                 OVER "c.img", "qemu-img create -q -f qcow2 -b c.img -F qcow2 x.img 4M",
-                 "qemu-io -c 'write -P 7 1M 1000k' x.img" } },
+    { "overlay",
+      { "qemu-img create -q -f qcow2 b.img 3M", WRITE "b.img",
+        "qemu-img create -q -f qcow2 -b b.img -F qcow2 x.img", OVER "x.img" } },
+    { "long-overlay",
+      { "qemu-img create -q -f raw b.img 300k", "qemu-io -c 'write -P 6 0 300k' -f raw b.img",
+        "qemu-img create -q -f qcow2 -b b.img -F raw x.img 4M", OVER "x.img" } },
+    { "short-overlay",
+      { "qemu-img create -q -f qcow2 b.img 3M", WRITE "b.img",
+        "qemu-img create -q -f qcow2 -b b.img -F qcow2 x.img 150k" } },
+    { "chain",
+      { "qemu-img create -q -f qcow2 b.img 3M", WRITE "b.img",
+        "qemu-img create -q -f qcow2 -o cluster_size=4k -b b.img -F qcow2 c.img", OVER "c.img",
+        "qemu-img create -q -f qcow2 -b c.img -F qcow2 x.img 4M",
+        "qemu-io -c 'write -P 7 1M 1000k' x.img" } },
 };
 
 static void test_read(gconstpointer data)
@@ -255,7 +263,7 @@ static void test_read_extents(void)
     img = open_image("x.img", 0);
     g_assert_true(image_extents(img, 0, 400 * 1024, e, 128, &n, &next, &error));
     g_assert_cmpuint(next, ==, 400 * 1024);
-    for (guint i = 0; i < n; i++) {         /* what is not stored is for the caller to know */
+    for (guint i = 0; i < n; i++) { /* what is not stored is for the caller to know */
         if (e[i].kind == ABI_EXT_HOLE) {
             e[i].kind = ABI_EXT_ZERO;
         }
@@ -359,8 +367,9 @@ static void test_chain_errors(void)
                     "file: Backing file 'one.img' creates an infinite loop.");
     run("qemu-img create -q -f qcow2 -u -b nowhere.img -F raw three.img 1M");
     missing = open_error("three.img", 0);
-    g_assert_cmpstr(missing, ==, "Could not open 'three.img': Could not open backing file: Could "
-                                 "not open 'nowhere.img': No such file or directory");
+    g_assert_cmpstr(missing, ==,
+                    "Could not open 'three.img': Could not open backing file: Could "
+                    "not open 'nowhere.img': No such file or directory");
     /* one layer alone can be opened */
     g_autoptr(Image) img = open_image("three.img", IMAGE_NO_BACKING | IMAGE_NO_IO);
     g_assert_cmpstr(image_backing_name(img), ==, "nowhere.img");
@@ -433,7 +442,7 @@ static void test_long_chain(void)
 typedef struct {
     const char *name, *format, *data_format;
     ImageFlags first, second;
-    const char *message;        /* of the second, behind "Could not open 'x.img': "; NULL: opens */
+    const char *message; /* of the second, behind "Could not open 'x.img': "; NULL: opens */
 } LockRow;
 
 #define HINT "\nIs another process using the image [x.img]?"
@@ -536,7 +545,7 @@ static void test_write_raw(void)
     g_assert_cmpuint(count, ==, 2);
     g_assert_cmpuint(out[1].file_offset, ==, 131072);
     g_assert_true(image_write_plan(img, in, 3, out, 1, &count, &taken, &error));
-    g_assert_cmpuint(taken, ==, 2);         /* no room for the third */
+    g_assert_cmpuint(taken, ==, 2); /* no room for the third */
     g_assert_true(image_read(img, 65536, buf, 512, &error));
     g_assert_cmpuint(buf[0], ==, 0);
     g_assert_false(image_write(img, MIB - 256, buf, 512, &error));

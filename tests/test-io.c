@@ -55,14 +55,13 @@ static void write_bytes(IoFile *file, guint64 offset, guint8 value, gsize length
 typedef struct {
     const char *name, *path;
     IoFlags flags;
-    const char *message;        /* NULL: opens */
+    const char *message; /* NULL: opens */
 } OpenRow;
 
 static const OpenRow open_rows[] = {
     { "missing", "missing", 0, "Could not open 'missing': No such file or directory" },
     { "directory", "dir", 0, "'file' driver requires 'dir' to be a regular file" },
-    { "directory-create", "dir", IO_WRITE | IO_CREATE,
-      "Could not create 'dir': Is a directory" },
+    { "directory-create", "dir", IO_WRITE | IO_CREATE, "Could not create 'dir': Is a directory" },
     { "fifo", "fifo", 0, "'file' driver requires 'fifo' to be a regular file" },
     { "below-a-file", "regular/x", 0, "Could not open 'regular/x': Not a directory" },
     { "no-folder", "nodir/x", IO_WRITE | IO_CREATE,
@@ -342,13 +341,10 @@ static void test_status(void)
         gboolean data;
         guint64 ret_length;
     } rows[] = {
-        { 0, 1 << 20, FALSE, 1 << 20 },
-        { 0, 4 << 20, FALSE, 1 << 20 },
-        { 65536, 4096, FALSE, 4096 },
-        { 1 << 20, 4 << 20, TRUE, 1 << 20 },
-        { (1 << 20) + 4096, 100, TRUE, 100 },
-        { 2 << 20, 1 << 20, FALSE, 1 << 20 },
-        { 3 << 20, 8 << 20, FALSE, 8 << 20 },   /* up to the end and behind it */
+        { 0, 1 << 20, FALSE, 1 << 20 },       { 0, 4 << 20, FALSE, 1 << 20 },
+        { 65536, 4096, FALSE, 4096 },         { 1 << 20, 4 << 20, TRUE, 1 << 20 },
+        { (1 << 20) + 4096, 100, TRUE, 100 }, { 2 << 20, 1 << 20, FALSE, 1 << 20 },
+        { 3 << 20, 8 << 20, FALSE, 8 << 20 }, /* up to the end and behind it */
         { 8 << 20, 512, FALSE, 512 },
     };
 
@@ -359,8 +355,8 @@ static void test_status(void)
         gboolean is_data = !rows[i].data;
         guint64 length = 0;
 
-        g_assert_true(io_block_status(file, rows[i].offset, rows[i].length, &is_data, &length,
-                                      &error));
+        g_assert_true(
+            io_block_status(file, rows[i].offset, rows[i].length, &is_data, &length, &error));
         g_assert_no_error(error);
         g_assert_cmpint(is_data, ==, rows[i].data);
         g_assert_cmpuint(length, ==, rows[i].ret_length);
@@ -396,7 +392,8 @@ static void test_copy_range(void)
 static void test_slice(void)
 {
     g_autoptr(IoFile) whole = make_file("whole", 0, 0);
-    g_autoptr(IoFile) fixed = io_slice(whole, 4096, 8192), open_end = io_slice(fixed, 512, G_MAXUINT64);
+    g_autoptr(IoFile) fixed = io_slice(whole, 4096, 8192),
+                      open_end = io_slice(fixed, 512, G_MAXUINT64);
     g_autoptr(GError) error = NULL;
     guint64 size, length;
     gboolean is_data;

@@ -39,8 +39,8 @@
 
 typedef struct {
     const char *name;
-    const char *arguments;      /* apart by blanks */
-    guint64 max_rss;            /* bytes */
+    const char *arguments; /* apart by blanks */
+    guint64 max_rss;       /* bytes */
 } Row;
 
 static const Row rows[] = {
@@ -65,8 +65,8 @@ static const Row plain_rows[] = {
 
 typedef struct {
     int status;
-    guint64 rss;                /* bytes, at most */
-    char *output;               /* of stderr */
+    guint64 rss;  /* bytes, at most */
+    char *output; /* of stderr */
 } Outcome;
 
 static void outcome_clear(Outcome *outcome)
@@ -77,8 +77,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Outcome, outcome_clear)
 
 /* In the child, before exec: no malloc, no GLib. */
 typedef struct {
-    gboolean caged;             /* address space and processor time */
-    gboolean nobody;            /* without rights, so without /dev/kvm where it is root's */
+    gboolean caged;  /* address space and processor time */
+    gboolean nobody; /* without rights, so without /dev/kvm where it is root's */
 } Cage;
 
 static void enter(const Cage *cage)
@@ -92,8 +92,7 @@ static void enter(const Cage *cage)
         _exit(120);
     if (cage->nobody && (setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
         _exit(121);
-    if (cage->caged &&
-        (setrlimit(RLIMIT_AS, &space) < 0 || setrlimit(RLIMIT_CPU, &seconds) < 0))
+    if (cage->caged && (setrlimit(RLIMIT_AS, &space) < 0 || setrlimit(RLIMIT_CPU, &seconds) < 0))
         _exit(122);
 }
 
@@ -119,8 +118,8 @@ static Outcome run(const char *arguments, const Cage *cage)
         _exit(123);
     }
     g_assert_cmpint(wait4(pid, &wait_status, 0, &usage), ==, pid);
-    outcome.status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status)
-                                            : 128 + WTERMSIG(wait_status);
+    outcome.status =
+        WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
     outcome.rss = (guint64)usage.ru_maxrss * 1024;
     g_file_get_contents("stderr", &outcome.output, NULL, &error);
     g_assert_no_error(error);

@@ -13,7 +13,7 @@
 /* What is held, and how. */
 static const struct {
     const char *name, *argv[6];
-    const char *file;               /* in which the locks are */
+    const char *file; /* in which the locks are */
 } holders[] = {
     { "nobody", { NULL }, NULL },
     { "qcow2-write", { "qemu-io", "a.qcow2" }, "a.qcow2" },
@@ -106,7 +106,7 @@ static GPid take(guint holder, int *ret_stdin)
         g_usleep(10000);
     }
     g_assert_true(held(holders[holder].file));
-    g_usleep(30000);                /* all bytes, one after the other */
+    g_usleep(30000); /* all bytes, one after the other */
     return pid;
 }
 
@@ -176,8 +176,8 @@ int main(int argc, char **argv)
     for (guint h = 0; h < G_N_ELEMENTS(holders); h++) {
         for (guint c = 0; c < G_N_ELEMENTS(commands); c++) {
             Case *row = &cases[h * G_N_ELEMENTS(commands) + c];
-            g_autofree char *path = g_strconcat("/lock-live/", holders[h].name, "/",
-                                                commands[c].name, NULL);
+            g_autofree char *path =
+                g_strconcat("/lock-live/", holders[h].name, "/", commands[c].name, NULL);
 
             *row = (Case){ h, c };
             g_test_add_data_func(path, row, test_case);

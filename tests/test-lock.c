@@ -41,26 +41,40 @@ static void make_image(const char *path)
 typedef struct {
     const char *name;
     IoLock first, second;
-    const char *message;    /* of the second; NULL: it gets its locks */
+    const char *message; /* of the second; NULL: it gets its locks */
 } PairRow;
 
 static const PairRow pair_rows[] = {
     { "readers", { CR, STEADY }, { CR, STEADY }, NULL },
-    { "writer-then-reader", { CR | WR | RS, STEADY }, { CR, STEADY },
+    { "writer-then-reader",
+      { CR | WR | RS, STEADY },
+      { CR, STEADY },
       "Failed to get shared \"write\" lock" HINT },
-    { "reader-then-writer", { CR, STEADY }, { CR | WR | RS, STEADY },
+    { "reader-then-writer",
+      { CR, STEADY },
+      { CR | WR | RS, STEADY },
       "Failed to get \"write\" lock" HINT },
-    { "writers", { CR | WR | RS, STEADY }, { CR | WR | RS, STEADY },
+    { "writers",
+      { CR | WR | RS, STEADY },
+      { CR | WR | RS, STEADY },
       "Failed to get \"write\" lock" HINT },
     { "raw-writers", { CR | WR, ALL }, { CR | WR, ALL }, NULL },
-    { "raw-writer-then-steady", { CR | WR, ALL }, { CR, STEADY },
+    { "raw-writer-then-steady",
+      { CR | WR, ALL },
+      { CR, STEADY },
       "Failed to get shared \"write\" lock" HINT },
-    { "creator-then-resizer", { WR | RS, ALL & ~RS }, { CR | RS, ALL },
+    { "creator-then-resizer",
+      { WR | RS, ALL & ~RS },
+      { CR | RS, ALL },
       "Failed to get \"resize\" lock" HINT },
-    { "resizer-then-data-file", { CR | RS, ALL }, { CR, ALL & ~RS },
+    { "resizer-then-data-file",
+      { CR | RS, ALL },
+      { CR, ALL & ~RS },
       "Failed to get shared \"resize\" lock" HINT },
     { "forced", { CR | WR | RS, STEADY }, { CR, ALL }, NULL },
-    { "unshared-read", { 0, ALL & ~CR }, { CR, ALL },
+    { "unshared-read",
+      { 0, ALL & ~CR },
+      { CR, ALL },
       "Failed to get \"consistent read\" lock" HINT },
     { "nothing", { CR | WR | RS, STEADY }, { 0, ALL }, NULL },
 };
@@ -198,17 +212,27 @@ typedef struct {
 
 static const HolderRow holder_rows[] = {
     { { "qemu-io-write", { "qemu-io", "lock.img" } },
-      "Failed to get shared \"write\" lock" HINT, "Failed to get \"write\" lock" HINT, NULL },
+      "Failed to get shared \"write\" lock" HINT,
+      "Failed to get \"write\" lock" HINT,
+      NULL },
     { { "qemu-io-read", { "qemu-io", "-r", "lock.img" } },
-      NULL, "Failed to get \"write\" lock" HINT, NULL },
+      NULL,
+      "Failed to get \"write\" lock" HINT,
+      NULL },
     { { "qemu-io-raw-write", { "qemu-io", "-f", "raw", "lock.img" } },
-      "Failed to get shared \"write\" lock" HINT, "Failed to get shared \"write\" lock" HINT, NULL },
+      "Failed to get shared \"write\" lock" HINT,
+      "Failed to get shared \"write\" lock" HINT,
+      NULL },
     { { "qemu-nbd-write",
         { "qemu-nbd", "--persistent", "--socket=nbd.sock", "-f", "qcow2", "lock.img" } },
-      "Failed to get shared \"write\" lock" HINT, "Failed to get \"write\" lock" HINT, NULL },
+      "Failed to get shared \"write\" lock" HINT,
+      "Failed to get \"write\" lock" HINT,
+      NULL },
     { { "qemu-nbd-read",
         { "qemu-nbd", "--persistent", "-r", "--socket=nbd.sock", "-f", "qcow2", "lock.img" } },
-      NULL, "Failed to get \"write\" lock" HINT, NULL },
+      NULL,
+      "Failed to get \"write\" lock" HINT,
+      NULL },
 };
 
 static void expect(IoFile *file, IoLock lock, const char *message)
@@ -243,7 +267,7 @@ static void test_holder(gconstpointer data)
     }
     GPid pid = start(argv, &child_stdin);
     g_assert_true(wait_for_holder("lock.img"));
-    g_usleep(50000);                        /* it takes several bytes, one after the other */
+    g_usleep(50000); /* it takes several bytes, one after the other */
     {
         g_autoptr(IoFile) file = open_image("lock.img", IO_WRITE);
 
@@ -263,18 +287,21 @@ typedef struct {
 } HeldRow;
 
 #define OPEN_WRITE "qemu-img: Could not open 'lock.img': Failed to get \"write\" lock" HINT "\n"
-#define OPEN_SHARED \
+#define OPEN_SHARED                                                                                \
     "qemu-img: Could not open 'lock.img': Failed to get shared \"write\" lock" HINT "\n"
 
 static const HeldRow held_rows[] = {
     { "write/check", { CR | WR | RS, STEADY }, { "qemu-img", "check", "lock.img" }, OPEN_SHARED },
     { "write/info", { CR | WR | RS, STEADY }, { "qemu-img", "info", "lock.img" }, OPEN_SHARED },
     { "write/info-share", { CR | WR | RS, STEADY }, { "qemu-img", "info", "-U", "lock.img" }, "" },
-    { "write/resize", { CR | WR | RS, STEADY }, { "qemu-img", "resize", "lock.img", "2M" },
+    { "write/resize",
+      { CR | WR | RS, STEADY },
+      { "qemu-img", "resize", "lock.img", "2M" },
       OPEN_WRITE },
     { "read/check", { CR, STEADY }, { "qemu-img", "check", "lock.img" }, "" },
     { "read/resize", { CR, STEADY }, { "qemu-img", "resize", "lock.img", "2M" }, OPEN_WRITE },
-    { "read/create", { CR, STEADY },
+    { "read/create",
+      { CR, STEADY },
       { "qemu-img", "create", "-q", "-f", "qcow2", "lock.img", "1M" },
       "qemu-img: lock.img: Failed to get \"write\" lock" HINT "\n" },
 };

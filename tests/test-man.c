@@ -106,8 +106,15 @@ static void test_page(gconstpointer data)
 static void test_sections(gconstpointer data)
 {
     static const char *const sections[] = {
-        "NAME",        "SYNOPSIS", "EXAMPLES", "DESCRIPTION", "OPTIONS",
-        "EXIT STATUS", "DIFFERENCES FROM QEMU-IMG", "SECURITY", "SEE ALSO",
+        "NAME",
+        "SYNOPSIS",
+        "EXAMPLES",
+        "DESCRIPTION",
+        "OPTIONS",
+        "EXIT STATUS",
+        "DIFFERENCES FROM QEMU-IMG",
+        "SECURITY",
+        "SEE ALSO",
     };
     const CliCommand *command = data;
     g_autofree char *name = g_strdup_printf("man/instar-img-%s.pod", command->name);

@@ -26,9 +26,10 @@ static Figures check(const Builder *b, guint64 arena, char **ret_lines)
     g_assert_cmpint(qcow2_driver.check(&o.im, 0, &c, &w), ==, FMT_OK);
     *ret_lines = opened_messages(&o, &w);
     opened_clear(&o);
-    return (Figures){ c.corruptions, c.leaks, c.check_errors, c.image_end_offset,
-                      c.total_clusters, c.allocated_clusters, c.fragmented_clusters,
-                      c.compressed_clusters };
+    return (Figures){ c.corruptions,         c.leaks,
+                      c.check_errors,        c.image_end_offset,
+                      c.total_clusters,      c.allocated_clusters,
+                      c.fragmented_clusters, c.compressed_clusters };
 }
 
 /* Clusters of 4 KiB, four of data in clusters 5 to 8. */
@@ -53,7 +54,7 @@ static void test_sound(void)
 
 typedef struct {
     const char *name;
-    guint64 offset, value;      /* 8 bytes at offset of sound() */
+    guint64 offset, value; /* 8 bytes at offset of sound() */
     guint corruptions, leaks;
     const char *lines;
 } Row;
@@ -110,8 +111,7 @@ static void test_row(gconstpointer data)
 /* Counts that no byte holds: 600 entries on one cluster. */
 static void test_large_counts(void)
 {
-    g_autoptr(Builder) b = builder_new(&(BuilderOptions){ .cluster_bits = 13,
-                                                          .data_clusters = 2 });
+    g_autoptr(Builder) b = builder_new(&(BuilderOptions){ .cluster_bits = 13, .data_clusters = 2 });
     g_autofree char *lines = NULL;
 
     for (guint i = 2; i < 602; i++) {
@@ -133,8 +133,10 @@ static void test_widths(void)
 {
     for (guint order = 0; order <= 3; order++) {
         guint most = (1u << (1u << order)) - 1;
-        g_autoptr(Builder) b = builder_new(&(BuilderOptions){
-            .cluster_bits = 13, .data_clusters = 1, .refcount_order = order ? order : G_MAXUINT32 });
+        g_autoptr(Builder) b =
+            builder_new(&(BuilderOptions){ .cluster_bits = 13,
+                                           .data_clusters = 1,
+                                           .refcount_order = order ? order : G_MAXUINT32 });
         g_autofree char *lines = NULL, *more = NULL;
 
         for (guint i = 0; i < most; i++) {
@@ -176,8 +178,8 @@ static void test_windows(void)
     w.used = 0;
     g_assert_cmpint(qcow2_driver.check(&o.im, 0, &c, &w), ==, FMT_OK);
     g_autofree char *lines = opened_messages(&o, &w);
-    g_autofree char *leak = g_strdup_printf("Leaked cluster %" G_GUINT64_FORMAT
-                                            " refcount=1 reference=0\n", clusters + 7);
+    g_autofree char *leak = g_strdup_printf(
+        "Leaked cluster %" G_GUINT64_FORMAT " refcount=1 reference=0\n", clusters + 7);
     g_assert_true(g_str_has_suffix(lines, leak));
     g_assert_cmpuint(c.image_end_offset, ==, (clusters + 8) * 512);
     /* what one walk finds is not told once a window */

@@ -27,8 +27,8 @@
 #define REFBLOCK_LINE "qcow2: Image is corrupt: Refblock offset "
 
 static const char *const seeds[] = {
-    "v2", "v3", "lazy", "refcount-1", "refcount-64", "subclusters", "preallocated", "deflate",
-    "zstd", "overlay", "data-file", "snapshots", "bitmaps", "encrypted",
+    "v2",      "v3",   "lazy",    "refcount-1", "refcount-64", "subclusters", "preallocated",
+    "deflate", "zstd", "overlay", "data-file",  "snapshots",   "bitmaps",     "encrypted",
 };
 
 static const struct {
@@ -110,9 +110,30 @@ static GArray *find_regions(const GByteArray *f)
 static guint64 any_number(GRand *rand, const GByteArray *f, guint64 old)
 {
     const guint64 numbers[] = {
-        0, 1, 2, 3, 9, 16, 511, 512, 65536, G_MAXUINT32, 1ull << 31, 1ull << 40, 1ull << 55,
-        1ull << 62, 1ull << 63, G_MAXUINT64, G_MAXUINT64 - 511, 0x7fffffffc0000000,
-        old + 1, old - 1, old + 512, old | 0x200, old ^ (1ull << 63), ~old,
+        0,
+        1,
+        2,
+        3,
+        9,
+        16,
+        511,
+        512,
+        65536,
+        G_MAXUINT32,
+        1ull << 31,
+        1ull << 40,
+        1ull << 55,
+        1ull << 62,
+        1ull << 63,
+        G_MAXUINT64,
+        G_MAXUINT64 - 511,
+        0x7fffffffc0000000,
+        old + 1,
+        old - 1,
+        old + 512,
+        old | 0x200,
+        old ^ (1ull << 63),
+        ~old,
     };
     guint64 any = (guint64)g_rand_int(rand) << 32 | g_rand_int(rand);
 
@@ -121,7 +142,7 @@ static guint64 any_number(GRand *rand, const GByteArray *f, guint64 old)
         return numbers[g_rand_int_range(rand, 0, G_N_ELEMENTS(numbers))];
     case 1:
         return old ^ (1ull << (any & 63));
-    case 2:     /* somewhere in the file, with or without the flag of an entry */
+    case 2: /* somewhere in the file, with or without the flag of an entry */
         return any % (f->len / 512 + 2) * 512 | (any >> 40 & 3 ? QCOW2_COPIED : 0);
     default:
         return any >> (any & 63);
@@ -130,10 +151,10 @@ static guint64 any_number(GRand *rand, const GByteArray *f, guint64 old)
 
 static void damage_once(GRand *rand, GByteArray *f, const GArray *regions, GString *what)
 {
-    const Region *r = &g_array_index(regions, Region,
-                                     g_rand_int_range(rand, 0, (gint32)regions->len));
-    guint64 at = r->offset + (guint64)g_rand_int_range(rand, 0, (gint32)(r->length / r->unit)) *
-                 r->unit;
+    const Region *r =
+        &g_array_index(regions, Region, g_rand_int_range(rand, 0, (gint32)regions->len));
+    guint64 at =
+        r->offset + (guint64)g_rand_int_range(rand, 0, (gint32)(r->length / r->unit)) * r->unit;
     guint unit = r->unit;
     guint8 old[8] = { 0 }, new[8];
 
@@ -178,8 +199,9 @@ static struct twin_output *run(const char *program, const char *const *words)
         argv[n++] = (char *)words[i];
     }
     argv[n] = (char *)"x.qcow2";
-    struct twin_process process = { .path = program, .argv = argv, .dir = dir, .envp = envp,
-                                    .umask = 022, .seconds = SECONDS };
+    struct twin_process process = {
+        .path = program, .argv = argv, .dir = dir, .envp = envp, .umask = 022, .seconds = SECONDS
+    };
     twin_process_run(&process, &output, &error);
     g_assert_no_error(error);
     return output;
@@ -291,8 +313,8 @@ static void test_case(gconstpointer data)
     guint rounds = ROUNDS * (times != NULL ? (guint)MAX(1, atoi(times)) : 1);
     g_autofree char *qemu_img = g_find_program_in_path("qemu-img");
     g_autofree char *name = g_strconcat(c->seed, ".qcow2", NULL);
-    g_autofree char *path = g_test_build_filename(G_TEST_DIST, "..", "testsuite-data", "fuzz",
-                                                  "image", name, NULL);
+    g_autofree char *path =
+        g_test_build_filename(G_TEST_DIST, "..", "testsuite-data", "fuzz", "image", name, NULL);
     g_autofree char *key = g_strdup_printf("%s/%u", c->seed, c->command);
     g_autoptr(GRand) rand = g_rand_new_with_seed(g_str_hash(key));
     g_autoptr(GError) error = NULL;

@@ -95,8 +95,8 @@ static void test_mixed(void)
 
 static void test_subclusters(void)
 {
-    g_autoptr(Builder) b = builder_new(&(BuilderOptions){ .cluster_bits = 16, .data_clusters = 2,
-                                                          .extended_l2 = TRUE, .size = MIB });
+    g_autoptr(Builder) b = builder_new(&(BuilderOptions){
+        .cluster_bits = 16, .data_clusters = 2, .extended_l2 = TRUE, .size = MIB });
 
     /* data begins at sector 640; a subcluster is 4 sectors */
     builder_put64(b, b->l2 + 8, 0x3 | (0xcull << 32));
@@ -110,8 +110,8 @@ static void test_subclusters(void)
 
 static void test_data_file(void)
 {
-    g_autoptr(Builder) b = builder_new(&(BuilderOptions){ .data_file = TRUE, .data_clusters = 2,
-                                                          .size = MIB });
+    g_autoptr(Builder) b =
+        builder_new(&(BuilderOptions){ .data_file = TRUE, .data_clusters = 2, .size = MIB });
     Opened o;
 
     opened_init(&o, b, 0, 0);
@@ -120,8 +120,7 @@ static void test_data_file(void)
     guint32 count;
     guint64 next;
     /* without the file there is no answer, above all no wrong one */
-    g_assert_cmpint(qcow2_driver.extents(&o.im, 0, MIB, 0, e, 4, &count, &next), ==,
-                    FMT_E_BAD_JOB);
+    g_assert_cmpint(qcow2_driver.extents(&o.im, 0, MIB, 0, e, 4, &count, &next), ==, FMT_E_BAD_JOB);
     g_assert_cmpint(qcow2_driver.attach(&o.im, ABI_ROLE_DATA_FILE, 0, 1), ==, FMT_OK);
     g_assert_cmpint(qcow2_driver.extents(&o.im, 0, MIB, 0, e, 4, &count, &next), ==, FMT_OK);
     g_assert_cmpuint(count, ==, 2);
@@ -218,8 +217,10 @@ static void test_marked(void)
 static void check_empty(guint32 cluster_bits, guint64 size, guint most_io)
 {
     guint64 span = (G_GUINT64_CONSTANT(1) << (2 * cluster_bits - 3));
-    g_autoptr(Builder) b = builder_new(&(BuilderOptions){
-        .cluster_bits = cluster_bits, .size = size, .l1_size = (guint32)((size + span - 1) / span) });
+    g_autoptr(Builder) b =
+        builder_new(&(BuilderOptions){ .cluster_bits = cluster_bits,
+                                       .size = size,
+                                       .l1_size = (guint32)((size + span - 1) / span) });
     Opened o;
     struct abi_extent e[2];
     guint32 count;
@@ -249,8 +250,8 @@ static void test_huge(void)
 static void test_many_tables(void)
 {
     const guint n = 3000;
-    g_autoptr(Builder) b = builder_new(&(BuilderOptions){ .cluster_bits = 9, .l1_size = n,
-                                                          .size = n * 32 * KIB });
+    g_autoptr(Builder) b =
+        builder_new(&(BuilderOptions){ .cluster_bits = 9, .l1_size = n, .size = n * 32 * KIB });
     guint64 tables = align_up(b->l1 + n * 8, 512);
     Opened o;
 

@@ -51,8 +51,8 @@ static int read_all(Opened *o)
         status = qcow2_driver.info(&o->im, part, &o->props);
     }
     for (guint64 at = 0; at < o->facts.virtual_size && !status; at = next) {
-        status = qcow2_driver.extents(&o->im, at, o->facts.virtual_size - at, 0, e, 16, &count,
-                                      &next);
+        status =
+            qcow2_driver.extents(&o->im, at, o->facts.virtual_size - at, 0, e, 16, &count, &next);
         g_assert_true(status || next > at);
     }
     if (!status) {
@@ -215,8 +215,8 @@ static void test_eviction(void)
     dirty(&o, 3);
     for (guint i = 0; i < n; i++) {
         struct qcow2_block *block;
-        g_assert_cmpint(qcow2_block_new(&o.im, QCOW2_KIND_L2, 0x100000 + i * 4096ull, 4096,
-                                        &block), ==, FMT_OK);
+        g_assert_cmpint(qcow2_block_new(&o.im, QCOW2_KIND_L2, 0x100000 + i * 4096ull, 4096, &block),
+                        ==, FMT_OK);
         be64_store(block->data, NEW + i);
         qcow2_block_put(block);
     }
@@ -243,8 +243,8 @@ static void test_pins(void)
     g_assert_cmpint(qcow2_block_get(&o.im, QCOW2_KIND_L1, 0x3000, 4096, &pinned), ==, FMT_OK);
     const guint8 *data = pinned->data;
     for (guint i = 0; i < 5000; i++) {
-        g_assert_cmpint(qcow2_block_get(&o.im, QCOW2_KIND_L2, 0x100000 + i * 4096ull, 4096,
-                                        &block), ==, FMT_OK);
+        g_assert_cmpint(qcow2_block_get(&o.im, QCOW2_KIND_L2, 0x100000 + i * 4096ull, 4096, &block),
+                        ==, FMT_OK);
         qcow2_block_put(block);
     }
     g_assert_cmpint(qcow2_block_get(&o.im, QCOW2_KIND_L1, 0x3000, 4096, &block), ==, FMT_OK);

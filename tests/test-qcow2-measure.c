@@ -14,32 +14,58 @@
 #define T (G << 10)
 
 static const char *const options[] = {
-    "", "compat=0.10", "compat=1.1", "cluster_size=512", "cluster_size=4096",
-    "cluster_size=2097152", "refcount_bits=1", "refcount_bits=64", "extended_l2=on",
-    "extended_l2=on,cluster_size=16384", "cluster_size=512,refcount_bits=64",
-    "preallocation=off", "preallocation=metadata", "preallocation=falloc", "preallocation=full",
-    "lazy_refcounts=on", "compression_type=zstd", "data_file_raw=on", "compat=0.10,extended_l2=on",
+    "",
+    "compat=0.10",
+    "compat=1.1",
+    "cluster_size=512",
+    "cluster_size=4096",
+    "cluster_size=2097152",
+    "refcount_bits=1",
+    "refcount_bits=64",
+    "extended_l2=on",
+    "extended_l2=on,cluster_size=16384",
+    "cluster_size=512,refcount_bits=64",
+    "preallocation=off",
+    "preallocation=metadata",
+    "preallocation=falloc",
+    "preallocation=full",
+    "lazy_refcounts=on",
+    "compression_type=zstd",
+    "data_file_raw=on",
+    "compat=0.10,extended_l2=on",
     "backing_file=x,backing_fmt=raw",
     /* refused */
-    "compat=v3", "compat=foo", "cluster_size=5000", "cluster_size=4194304", "refcount_bits=7",
-    "refcount_bits=0", "preallocation=foo", "extended_l2=on,cluster_size=8192",
-    "compat=0.10,refcount_bits=8", "compat=foo,preallocation=foo", "refcount_bits=7,compat=foo",
-    "refcount_bits=7,preallocation=foo", "cluster_size=5000,compat=foo",
-    "extended_l2=on,cluster_size=5000", "compat=foo,extended_l2=on,cluster_size=8192",
-    "encrypt.format=luks", "encrypt.format=luks,refcount_bits=7",
+    "compat=v3",
+    "compat=foo",
+    "cluster_size=5000",
+    "cluster_size=4194304",
+    "refcount_bits=7",
+    "refcount_bits=0",
+    "preallocation=foo",
+    "extended_l2=on,cluster_size=8192",
+    "compat=0.10,refcount_bits=8",
+    "compat=foo,preallocation=foo",
+    "refcount_bits=7,compat=foo",
+    "refcount_bits=7,preallocation=foo",
+    "cluster_size=5000,compat=foo",
+    "extended_l2=on,cluster_size=5000",
+    "compat=foo,extended_l2=on,cluster_size=8192",
+    "encrypt.format=luks",
+    "encrypt.format=luks,refcount_bits=7",
 };
 
 static const guint64 sizes[] = {
-    0, 1, 512, 1000001, M, 3 * M + 512, G, 8064 * M, 8192 * M, 10 * G, 64 * G, 128 * G,
-    128 * G + 1, T, 100 * T, 128 * T, 2048 * K * T, G_MAXINT64 - 511, G_MAXINT64,
+    0,        1,        512,         1000001,          M,          3 * M + 512, G,
+    8064 * M, 8192 * M, 10 * G,      64 * G,           128 * G,    128 * G + 1, T,
+    100 * T,  128 * T,  2048 * K *T, G_MAXINT64 - 511, G_MAXINT64,
 };
 
 /* What the real program prints on both outputs. */
 static char *real(const char *words, guint64 size)
 {
     g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, size);
-    const char *argv[] = { "qemu-img", "measure", "-O", "qcow2", "--size", number,
-                           *words ? "-o" : NULL, words, NULL };
+    const char *argv[] = { "qemu-img",           "measure", "-O", "qcow2", "--size", number,
+                           *words ? "-o" : NULL, words,     NULL };
     g_autoptr(GError) error = NULL;
     g_autofree char *out = NULL, *err = NULL;
 
@@ -51,8 +77,9 @@ static char *real(const char *words, guint64 size)
 
 static char *ours(const char *words, guint64 size)
 {
-    const struct abi_create req = { { sizeof req, ABI_JOB_MEASURE, ABI_VERSION },
-                                    ABI_FORMAT_QCOW2, 0, size };
+    const struct abi_create req = {
+        { sizeof req, ABI_JOB_MEASURE, ABI_VERSION }, ABI_FORMAT_QCOW2, 0, size
+    };
     struct abi_measure told = { 0 };
     guint8 stream[1024];
     struct props_writer w = { .base = stream, .size = sizeof stream };
@@ -100,8 +127,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_assert_true(profile_init(NULL));
     for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
-        g_autofree char *path = g_strdup_printf("/qcow2/measure/%s",
-                                                *options[i] ? options[i] : "defaults");
+        g_autofree char *path =
+            g_strdup_printf("/qcow2/measure/%s", *options[i] ? options[i] : "defaults");
 
         g_test_add_data_func(path, options[i], test_measure);
     }

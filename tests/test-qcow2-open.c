@@ -17,7 +17,7 @@ typedef struct {
 typedef struct {
     const char *name;
     Edit edits[3];
-    const char *words;          /* NULL: it opens */
+    const char *words; /* NULL: it opens */
     guint32 flags;
 } Row;
 
@@ -62,55 +62,75 @@ static const Row rows[] = {
     { "backing-1023", { { 8, 8, 512 }, { 16, 4, 1023 } }, NULL, 0 },
     { "backing-1024", { { 8, 8, 512 }, { 16, 4, 1024 } }, "Backing file name too long", 0 },
     { "compression-2", { { 104, 1, 2 } }, "qcow2: unknown compression type: 2", 0 },
-    { "compression-no-bit", { { 104, 1, 1 } },
-      "qcow2: Compression type incompatible feature bit must be set", 0 },
-    { "compression-bit-only", { { 72, 8, 8 } },
-      "qcow2: Compression type incompatible feature bit must not be set", 0 },
+    { "compression-no-bit",
+      { { 104, 1, 1 } },
+      "qcow2: Compression type incompatible feature bit must be set",
+      0 },
+    { "compression-bit-only",
+      { { 72, 8, 8 } },
+      "qcow2: Compression type incompatible feature bit must not be set",
+      0 },
     { "compression-zstd", { { 104, 1, 1 }, { 72, 8, 8 } }, NULL, 0 },
-    { "feature-unknown", { { 72, 8, NEGATIVE } },
-      "Unsupported qcow2 feature(s): Unknown incompatible feature: 8000000000000000", 0 },
+    { "feature-unknown",
+      { { 72, 8, NEGATIVE } },
+      "Unsupported qcow2 feature(s): Unknown incompatible feature: 8000000000000000",
+      0 },
     { "compatible-unknown", { { 80, 8, NEGATIVE } }, NULL, 0 },
     { "autoclear-unknown", { { 88, 8, NEGATIVE } }, NULL, 0 },
     { "raw-without-data-file", { { 88, 8, 2 } }, "data-file-raw requires a data file", 0 },
     { "raw-without-data-file-info", { { 88, 8, 2 } }, NULL, ABI_OPEN_NO_IO },
     { "dirty", { { 72, 8, 1 } }, NULL, 0 },
     { "corrupt-read", { { 72, 8, 2 } }, NULL, 0 },
-    { "corrupt-write", { { 72, 8, 2 } }, "qcow2: Image is corrupt; cannot be opened read/write",
+    { "corrupt-write",
+      { { 72, 8, 2 } },
+      "qcow2: Image is corrupt; cannot be opened read/write",
       ABI_OPEN_WRITE },
     { "corrupt-repair", { { 72, 8, 2 } }, NULL, ABI_OPEN_WRITE | ABI_OPEN_CHECK },
-    { "subclusters-small", { { 72, 8, 16 }, { 20, 4, 13 } }, "Unsupported subcluster size: 256",
+    { "subclusters-small",
+      { { 72, 8, 16 }, { 20, 4, 13 } },
+      "Unsupported subcluster size: 256",
       0 },
-    { "refcount-order-7", { { 96, 4, 7 } },
-      "Reference count entry width too large; may not exceed 64 bits", 0 },
+    { "refcount-order-7",
+      { { 96, 4, 7 } },
+      "Reference count entry width too large; may not exceed 64 bits",
+      0 },
     { "reftable-8m", { { 56, 4, 128 } }, NULL, 0 },
     { "reftable-above-8m", { { 56, 4, 129 } }, "Reference count table too large", 0 },
     { "reftable-none", { { 56, 4, 0 } }, "Image does not contain a reference count table", 0 },
     { "reftable-none-check", { { 56, 4, 0 } }, NULL, ABI_OPEN_CHECK },
     { "reftable-unaligned", { { 48, 8, 65537 } }, "Reference count table offset invalid", 0 },
     { "reftable-negative", { { 48, 8, NEGATIVE } }, "Reference count table offset invalid", 0 },
-    { "reftable-far", { { 48, 8, FAR } },
-      "Could not initialize refcount handling: Input/output error", 0 },
+    { "reftable-far",
+      { { 48, 8, FAR } },
+      "Could not initialize refcount handling: Input/output error",
+      0 },
     { "snapshots-many", { { 60, 4, 65537 } }, "Snapshot table too large", 0 },
     { "snapshots-many-check", { { 60, 4, 65537 } }, NULL, ABI_OPEN_CHECK },
     { "snapshots-unaligned", { { 64, 8, 1 } }, "Snapshot table offset invalid", 0 },
-    { "snapshots-far", { { 64, 8, FAR }, { 60, 4, 1 } },
-      "Failed to read snapshot table: Input/output error", 0 },
+    { "snapshots-far",
+      { { 64, 8, FAR }, { 60, 4, 1 } },
+      "Failed to read snapshot table: Input/output error",
+      0 },
     { "l1-32m", { { 36, 4, 4194304 } }, NULL, 0 },
     { "l1-above-32m", { { 36, 4, 4194305 } }, "Active L1 table too large", 0 },
     { "l1-unaligned", { { 40, 8, 0x30001 } }, "Active L1 table offset invalid", 0 },
     { "l1-far", { { 40, 8, FAR } }, "Could not read L1 table: Input/output error", 0 },
     { "l1-small", { { 36, 4, 0 } }, "L1 table is too small", 0 },
     { "size-big", { { 24, 8, G_MAXINT64 } }, "Image is too big", 0 },
-    { "size-wraps", { { 24, 8, G_MAXUINT64 } },
-      "Could not refresh total sector count: File too large", 0 },
+    { "size-wraps",
+      { { 24, 8, G_MAXUINT64 } },
+      "Could not refresh total sector count: File too large",
+      0 },
     { "crypt-3", { { 32, 4, 3 } }, "Unsupported encryption method 3", 0 },
     { "crypt-negative", { { 32, 4, G_MAXUINT32 } }, "Unsupported encryption method -1", 0 },
     { "crypt-aes", { { 32, 4, 1 } }, NULL, 0 },
     { "crypt-luks-no-header", { { 32, 4, 2 } }, "Missing CRYPTO header for crypt method 2", 0 },
     /* of two faults the one that qemu-img finds first */
     { "order-version-cluster", { { 4, 4, 9 }, { 20, 4, 60 } }, "Unsupported qcow2 version 9", 0 },
-    { "order-feature-refcount", { { 72, 8, 32 }, { 96, 4, 9 } },
-      "Unsupported qcow2 feature(s): Unknown incompatible feature: 20", 0 },
+    { "order-feature-refcount",
+      { { 72, 8, 32 }, { 96, 4, 9 } },
+      "Unsupported qcow2 feature(s): Unknown incompatible feature: 20",
+      0 },
     { "order-l1-crypt", { { 36, 4, 0 }, { 32, 4, 9 } }, "L1 table is too small", 0 },
 };
 
@@ -155,7 +175,7 @@ static void test_feature_names(void)
 
     table[1] = 5;
     memcpy(table + 2, "five", 4);
-    table[QCOW2_FEATURE_SIZE] = 1;      /* of a compatible feature: not meant */
+    table[QCOW2_FEATURE_SIZE] = 1; /* of a compatible feature: not meant */
     table[QCOW2_FEATURE_SIZE + 1] = 6;
     memcpy(table + QCOW2_FEATURE_SIZE + 2, "other", 5);
     table[2 * QCOW2_FEATURE_SIZE + 1] = 7;

@@ -38,7 +38,7 @@ static Builder *sound(void)
 
 typedef struct {
     const char *name;
-    guint64 offset;             /* in sound() */
+    guint64 offset; /* in sound() */
     guint bytes;
     guint64 value;
     guint32 fix;
@@ -137,8 +137,9 @@ static void test_need_rebuild(void)
     builder_put16(b, COUNTS + 12, 0);
     opened_init(&o, b, ABI_OPEN_WRITE | ABI_OPEN_CHECK, 0);
     g_assert_cmpint(check(&o, ABI_FIX_LEAKS, &found, &lines), ==, FMT_E_IO);
-    g_assert_cmpstr(lines, ==, "ERROR cluster 6 refcount=0 reference=1\n"
-                               "ERROR need to rebuild refcount structures\n");
+    g_assert_cmpstr(lines, ==,
+                    "ERROR cluster 6 refcount=0 reference=1\n"
+                    "ERROR need to rebuild refcount structures\n");
     g_autoptr(GBytes) bytes = mem_env_bytes(o.mem, 0);
     g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), b->bytes->data,
                     b->bytes->len);
@@ -246,8 +247,8 @@ static char *content(Opened *o)
         int status = qcow2_driver.extents(&o->im, i * 4096, 4096, 0, &e, 1, &count, &next);
 
         g_assert_true(status == FMT_OK || status == FMT_E_CORRUPT_CLUSTER);
-        g_string_append_printf(out, "%x ", !status && e.kind == ABI_EXT_DATA ? p[e.file_offset]
-                                                                             : 0);
+        g_string_append_printf(out, "%x ",
+                               !status && e.kind == ABI_EXT_DATA ? p[e.file_offset] : 0);
     }
     return g_string_free(out, FALSE);
 }

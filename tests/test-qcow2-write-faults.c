@@ -15,7 +15,7 @@
 typedef struct {
     const char *options;
     guint64 disk;
-    guint64 big;                /* bytes of one large write, which needs more refcounts */
+    guint64 big; /* bytes of one large write, which needs more refcounts */
 } Row;
 
 static const Row rows[] = {
@@ -40,10 +40,12 @@ static gboolean operate(Guest *guest, const Row *row, guint n, Span *ret_span, g
     guint64 size = qcow2_state(&guest->im)->cluster_size;
     gboolean coded = guest->data_handle == 0;
     Span spans[] = {
-        { 0, 10 * size }, { 3 * size + 512, 3 * size + 1024 }, { 0, row->big },
-        { 2 * size, 6 * size }, { 4 * size, 5 * size }, { 20 * size, 21 * size },
-        { 21 * size, 22 * size }, { 20 * size, 22 * size }, { size, 3 * size },
-        { 0, 3 * size }, { 22 * size, 23 * size },
+        { 0, 10 * size },         { 3 * size + 512, 3 * size + 1024 },
+        { 0, row->big },          { 2 * size, 6 * size },
+        { 4 * size, 5 * size },   { 20 * size, 21 * size },
+        { 21 * size, 22 * size }, { 20 * size, 22 * size },
+        { size, 3 * size },       { 0, 3 * size },
+        { 22 * size, 23 * size },
     };
 
     if (n == G_N_ELEMENTS(spans)) {

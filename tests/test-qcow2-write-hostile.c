@@ -15,11 +15,14 @@
 #define SEEDS 150u
 #define CLUSTER 4096u
 #define DISK (2u << 20)
-#define FAR (1u << 30)          /* bytes of the file that are really written */
+#define FAR (1u << 30) /* bytes of the file that are really written */
 
 static const char *const kinds[] = {
-    "cluster_size=4096", "cluster_size=4096,compat=0.10", "cluster_size=4096,refcount_bits=1",
-    "cluster_size=16384,extended_l2=on", "cluster_size=4096,data_file=d",
+    "cluster_size=4096",
+    "cluster_size=4096,compat=0.10",
+    "cluster_size=4096,refcount_bits=1",
+    "cluster_size=16384,extended_l2=on",
+    "cluster_size=4096,data_file=d",
 };
 
 static struct abi_extent in[ABI_MAX_EXTENTS], out[ABI_MAX_EXTENTS];
@@ -46,11 +49,23 @@ static void make(Guest *guest, const char *options, GRand *rand)
 static guint64 evil(GRand *rand, guint64 old)
 {
     const guint64 values[] = {
-        0, 1, CLUSTER, 2 * CLUSTER, 3 * CLUSTER, 4 * CLUSTER, 512, G_MAXUINT64,
-        G_GUINT64_CONSTANT(1) << 63, (G_GUINT64_CONSTANT(1) << 63) | CLUSTER,
-        (G_GUINT64_CONSTANT(1) << 62) | 17, G_GUINT64_CONSTANT(0x00fffffffffffe00),
-        (G_GUINT64_CONSTANT(1) << 56) - CLUSTER, old ^ (G_GUINT64_CONSTANT(1) << 63),
-        old + CLUSTER, old - CLUSTER, old | 1,
+        0,
+        1,
+        CLUSTER,
+        2 * CLUSTER,
+        3 * CLUSTER,
+        4 * CLUSTER,
+        512,
+        G_MAXUINT64,
+        G_GUINT64_CONSTANT(1) << 63,
+        (G_GUINT64_CONSTANT(1) << 63) | CLUSTER,
+        (G_GUINT64_CONSTANT(1) << 62) | 17,
+        G_GUINT64_CONSTANT(0x00fffffffffffe00),
+        (G_GUINT64_CONSTANT(1) << 56) - CLUSTER,
+        old ^ (G_GUINT64_CONSTANT(1) << 63),
+        old + CLUSTER,
+        old - CLUSTER,
+        old | 1,
     };
 
     return values[g_rand_int_range(rand, 0, G_N_ELEMENTS(values))];
@@ -89,16 +104,16 @@ static void judge(const Guest *guest, const struct abi_extent *e)
         return;
     }
     g_assert_cmpuint(e->file_offset, >=, st->cluster_size);
-    g_assert_false(ranges_overlap(e->file_offset, length, st->header.l1_offset,
-                                  st->header.l1_size * 8ull));
+    g_assert_false(
+        ranges_overlap(e->file_offset, length, st->header.l1_offset, st->header.l1_size * 8ull));
     g_assert_false(ranges_overlap(e->file_offset, length, st->header.reftable_offset,
                                   st->header.reftable_clusters * st->cluster_size));
 }
 
 static void ask(Guest *guest, GRand *rand)
 {
-    static const guint16 questions[] = { ABI_EXT_DATA, ABI_EXT_DATA, ABI_EXT_ZERO,
-                                         ABI_EXT_DISCARD, ABI_EXT_COOKED };
+    static const guint16 questions[] = { ABI_EXT_DATA, ABI_EXT_DATA, ABI_EXT_ZERO, ABI_EXT_DISCARD,
+                                         ABI_EXT_COOKED };
     guint32 n = 0, taken = 0, unused;
     guint64 size = qcow2_state(&guest->im)->cluster_size;
     struct abi_extent *q = &in[0];
@@ -121,8 +136,9 @@ static void ask(Guest *guest, GRand *rand)
         if (out[i].file_offset < FAR) {
             guint8 byte = 7;
 
-            g_assert_cmpint(pwrite(mem_env_fd(guest->mem, out[i].handle), &byte, 1,
-                                   (off_t)out[i].file_offset), ==, 1);
+            g_assert_cmpint(
+                pwrite(mem_env_fd(guest->mem, out[i].handle), &byte, 1, (off_t)out[i].file_offset),
+                ==, 1);
         }
         in[i] = out[i];
         in[i].kind = g_rand_int_range(rand, 0, 8) ? ABI_EXT_LINK : ABI_EXT_ABORT;

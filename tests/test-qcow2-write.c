@@ -16,16 +16,25 @@
 
 /* Kinds of images; what is written to them comes from the seed. */
 static const char *const kinds[] = {
-    "", "cluster_size=512", "cluster_size=1024,refcount_bits=64", "cluster_size=4096",
-    "cluster_size=4096,compat=0.10", "cluster_size=512,refcount_bits=1",
+    "",
+    "cluster_size=512",
+    "cluster_size=1024,refcount_bits=64",
+    "cluster_size=4096",
+    "cluster_size=4096,compat=0.10",
+    "cluster_size=512,refcount_bits=1",
     "cluster_size=4096,backing_file=base,backing_fmt=raw",
     "cluster_size=4096,compat=0.10,backing_file=base,backing_fmt=raw",
-    "extended_l2=on,cluster_size=16384", "extended_l2=on,backing_file=base,backing_fmt=raw",
-    "cluster_size=1024,preallocation=metadata", "cluster_size=4096,preallocation=falloc",
+    "extended_l2=on,cluster_size=16384",
+    "extended_l2=on,backing_file=base,backing_fmt=raw",
+    "cluster_size=1024,preallocation=metadata",
+    "cluster_size=4096,preallocation=falloc",
     "extended_l2=on,preallocation=metadata,cluster_size=16384",
-    "cluster_size=4096,lazy_refcounts=on", "cluster_size=4096,data_file=d",
-    "cluster_size=4096,data_file=d,data_file_raw=on", "extended_l2=on,data_file=d,data_file_raw=on",
-    "cluster_size=2097152", "cluster_size=512,refcount_bits=64",
+    "cluster_size=4096,lazy_refcounts=on",
+    "cluster_size=4096,data_file=d",
+    "cluster_size=4096,data_file=d,data_file_raw=on",
+    "extended_l2=on,data_file=d,data_file_raw=on",
+    "cluster_size=2097152",
+    "cluster_size=512,refcount_bits=64",
 };
 #define SEEDS 6u
 
@@ -114,8 +123,8 @@ static void test_random(gconstpointer data)
         if (g_rand_int_range(rand, 0, 6) == 0) {
             g_assert_true(guest_close(&guest));
             guest_check(&guest, NULL);
-            g_assert_true(guest_open(&guest, ABI_OPEN_WRITE |
-                                     (g_rand_boolean(rand) ? ABI_OPEN_DISCARD_UNMAP : 0)));
+            g_assert_true(guest_open(
+                &guest, ABI_OPEN_WRITE | (g_rand_boolean(rand) ? ABI_OPEN_DISCARD_UNMAP : 0)));
         }
     }
     guest_verify(&guest);
@@ -188,7 +197,8 @@ static void same_places(Guest *guest, const char *path)
     guint64 end = guest->disk->len, next;
     guint32 n_ours, n_theirs;
     gsize length;
-    Guest other = { .mem = mem_env_new(0), .disk = g_byte_array_new(),
+    Guest other = { .mem = mem_env_new(0),
+                    .disk = g_byte_array_new(),
                     .data_handle = guest->data_handle };
 
     g_assert_true(g_file_get_contents(path, &bytes, &length, NULL));
@@ -224,8 +234,9 @@ static void test_places(gconstpointer data)
     guint64 disk = disk_size(c->options, rand);
     g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, disk);
     g_autofree char *none = g_strnfill(disk, (char)GUEST_BACKING);
-    const char *create[] = { "qemu-img", "create", "-q", "-u", "-f", "qcow2", "-o",
-                             *c->options ? c->options : "compat=1.1", "real", size, NULL };
+    const char *create[] = { "qemu-img", "create", "-q", "-u",
+                             "-f",       "qcow2",  "-o", *c->options ? c->options : "compat=1.1",
+                             "real",     size,     NULL };
     char *told[2];
     Guest guest;
 
@@ -240,8 +251,9 @@ static void test_places(gconstpointer data)
         g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
 
         g_assert_true(guest_open(&guest, ABI_OPEN_WRITE | ABI_OPEN_DISCARD_UNMAP));
-        for (const char *const *word = (const char *[]){ "qemu-io", "-f", "qcow2", "-d", "unmap",
-                                                         NULL }; *word != NULL; word++) {
+        for (const char *const *word =
+                 (const char *[]){ "qemu-io", "-f", "qcow2", "-d", "unmap", NULL };
+             *word != NULL; word++) {
             g_ptr_array_add(argv, g_strdup(*word));
         }
         for (guint i = 0; i < OPERATIONS / 2; i++) {
@@ -307,8 +319,9 @@ static void test_batch(void)
         out[i].kind = ABI_EXT_LINK;
     }
     /* instead of writing all of it */
-    g_assert_cmpint(ftruncate(mem_env_fd(guest.mem, 0),
-                              (off_t)(out[n - 1].file_offset + out[n - 1].length)), ==, 0);
+    g_assert_cmpint(
+        ftruncate(mem_env_fd(guest.mem, 0), (off_t)(out[n - 1].file_offset + out[n - 1].length)),
+        ==, 0);
     memcpy(in, out, n * sizeof *in);
     g_assert_cmpint(qcow2_write(&guest.im, in, n, out, ABI_MAX_EXTENTS, &n, &taken), ==, FMT_OK);
     g_assert_true(guest_close(&guest));
@@ -342,8 +355,9 @@ static void test_pieces(gconstpointer options)
         for (guint done = 0; done < asked; done += taken) {
             struct abi_extent *q = in + done;
 
-            g_assert_cmpint(qcow2_write(&guest.im, q, asked - done, out, ABI_MAX_EXTENTS, &n,
-                                        &taken), ==, FMT_OK);
+            g_assert_cmpint(
+                qcow2_write(&guest.im, q, asked - done, out, ABI_MAX_EXTENTS, &n, &taken), ==,
+                FMT_OK);
             g_assert_cmpuint(taken, >, 0);
             guest_do_steps(&guest, out, n, (guint8)(round + 1), NULL);
             for (guint i = 0; i < taken; i++) {
@@ -362,8 +376,9 @@ static void test_pieces(gconstpointer options)
                     }
                 }
                 static struct abi_extent none[ABI_MAX_EXTENTS];
-                g_assert_cmpint(qcow2_write(&guest.im, links, k, none, ABI_MAX_EXTENTS, &steps,
-                                            &linked), ==, FMT_OK);
+                g_assert_cmpint(
+                    qcow2_write(&guest.im, links, k, none, ABI_MAX_EXTENTS, &steps, &linked), ==,
+                    FMT_OK);
                 g_assert_cmpuint(linked, ==, k);
             }
         }
@@ -395,8 +410,7 @@ static void test_abort(void)
     g_assert_cmpuint(n, <=, G_N_ELEMENTS(steps));
     memcpy(steps, out, n * sizeof *out);
     guint32 none;
-    g_assert_cmpint(qcow2_write(&guest.im, in, 1, out, ABI_MAX_EXTENTS, &none, &taken), ==,
-                    FMT_OK);
+    g_assert_cmpint(qcow2_write(&guest.im, in, 1, out, ABI_MAX_EXTENTS, &none, &taken), ==, FMT_OK);
     g_assert_cmpuint(taken, ==, 0);
     for (guint i = 0; i < n; i++) {
         steps[i].kind = ABI_EXT_ABORT;
@@ -464,8 +478,13 @@ static void test_dirty_bit(void)
 /* A feature bit that says "clear me unless you know me". */
 static void test_autoclear(void)
 {
-    const struct { guint32 flags; gboolean writes, cleared; } rows[] = {
-        { 0, FALSE, FALSE }, { ABI_OPEN_WRITE, TRUE, TRUE }, { ABI_OPEN_WRITE, FALSE, TRUE },
+    const struct {
+        guint32 flags;
+        gboolean writes, cleared;
+    } rows[] = {
+        { 0, FALSE, FALSE },
+        { ABI_OPEN_WRITE, TRUE, TRUE },
+        { ABI_OPEN_WRITE, FALSE, TRUE },
         { ABI_OPEN_WRITE | ABI_OPEN_INACTIVE, FALSE, FALSE },
     };
 
@@ -491,9 +510,13 @@ int main(int argc, char **argv)
 {
     static Case cases[G_N_ELEMENTS(kinds) * SEEDS];
     static const char *const pieces[] = {
-        "", "cluster_size=4096", "extended_l2=on", "extended_l2=on,preallocation=metadata",
+        "",
+        "cluster_size=4096",
+        "extended_l2=on",
+        "extended_l2=on,preallocation=metadata",
         "cluster_size=4096,backing_file=base,backing_fmt=raw",
-        "extended_l2=on,backing_file=base,backing_fmt=raw", "data_file=d",
+        "extended_l2=on,backing_file=base,backing_fmt=raw",
+        "data_file=d",
     };
 
     g_test_init(&argc, &argv, NULL);
@@ -509,8 +532,8 @@ int main(int argc, char **argv)
         g_test_add_data_func(places, &cases[i], test_places);
     }
     for (guint i = 0; i < G_N_ELEMENTS(pieces); i++) {
-        g_autofree char *path = g_strdup_printf("/qcow2/write/pieces/%s",
-                                                *pieces[i] ? pieces[i] : "defaults");
+        g_autofree char *path =
+            g_strdup_printf("/qcow2/write/pieces/%s", *pieces[i] ? pieces[i] : "defaults");
         g_test_add_data_func(path, pieces[i], test_pieces);
     }
     g_test_add_func("/qcow2/write/batch", test_batch);

@@ -53,15 +53,14 @@ static void test_string(gconstpointer data)
 }
 
 typedef struct {
-    const char *name, *keys;    /* in the order of a recording */
+    const char *name, *keys; /* in the order of a recording */
 } OrderRow;
 
 static const OrderRow orders[] = {
     { "info", "backing-filename-format snapshots virtual-size filename cluster-size format "
               "actual-size format-specific full-backing-filename backing-filename dirty-flag" },
     { "info-children", "children backing-filename-format virtual-size filename format dirty-flag" },
-    { "snapshot",
-      "icount vm-clock-nsec name date-sec date-nsec vm-clock-sec id vm-state-size" },
+    { "snapshot", "icount vm-clock-nsec name date-sec date-nsec vm-clock-sec id vm-state-size" },
     { "qcow2", "compat compression-type lazy-refcounts bitmaps refcount-bits data-file "
                "data-file-raw corrupt extended-l2" },
     { "check", "image-end-offset total-clusters corruptions check-errors leaks "
@@ -152,10 +151,19 @@ typedef struct {
 
 /* From qemu-img 7.2.22 info. */
 static const SizeRow sizes[] = {
-    { 0, "0 B" }, { 512, "512 B" }, { 1024, "1 KiB" }, { 197120, "192 KiB" },
-    { 524800, "512 KiB" }, { 1000448, "977 KiB" }, { 1024000, "0.977 MiB" },
-    { 1376256, "1.31 MiB" }, { 104857600, "100 MiB" }, { 1047527424, "999 MiB" },
-    { 1073741824, "1 GiB" }, { 123456789504, "115 GiB" }, { 1099511627776, "1 TiB" },
+    { 0, "0 B" },
+    { 512, "512 B" },
+    { 1024, "1 KiB" },
+    { 197120, "192 KiB" },
+    { 524800, "512 KiB" },
+    { 1000448, "977 KiB" },
+    { 1024000, "0.977 MiB" },
+    { 1376256, "1.31 MiB" },
+    { 104857600, "100 MiB" },
+    { 1047527424, "999 MiB" },
+    { 1073741824, "1 GiB" },
+    { 123456789504, "115 GiB" },
+    { 1099511627776, "1 TiB" },
     { G_MAXUINT64, "16 EiB" },
 };
 
@@ -255,10 +263,10 @@ static void test_props(void)
     }
 }
 
-#define ADD_ROWS(what, rows, function, member) \
-    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) { \
-        g_autofree char *path = g_strdup_printf("/render/" what "/%s", rows[i].member); \
-        g_test_add_data_func(path, &rows[i], function); \
+#define ADD_ROWS(what, rows, function, member)                                                     \
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {                                               \
+        g_autofree char *path = g_strdup_printf("/render/" what "/%s", rows[i].member);            \
+        g_test_add_data_func(path, &rows[i], function);                                            \
     }
 
 int main(int argc, char **argv)

@@ -34,8 +34,8 @@ static void test_printable(void)
         { "\033[2Jx", "\\x1b[2Jx" },
         { "a\nb\tc\177", "a\\x0ab\\x09c\\x7f" },
         { "\377\302", "\\xff\\xc2" },
-        { "\302\233", "\\xc2\\x9b" },           /* a C1 control: CSI */
-        { "\342\200\256", "\\xe2\\x80\\xae" },  /* writes from right to left from here on */
+        { "\302\233", "\\xc2\\x9b" },          /* a C1 control: CSI */
+        { "\342\200\256", "\\xe2\\x80\\xae" }, /* writes from right to left from here on */
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -50,11 +50,10 @@ static void test_profile(void)
 {
     static const struct {
         const char *text;
-        guint version;      /* 0: refused */
+        guint version; /* 0: refused */
     } rows[] = {
-        { "7.2.22", 70222 }, { "6.0.0", 60000 }, { "10.1", 100100 }, { "7", 0 },
-        { "7.2.", 0 },       { "7.2.x", 0 },     { "7.2.1.1", 0 },   { "7.222.1", 0 },
-        { " 7.2.1", 0 },     { ".7.2", 0 },
+        { "7.2.22", 70222 }, { "6.0.0", 60000 }, { "10.1", 100100 }, { "7", 0 },      { "7.2.", 0 },
+        { "7.2.x", 0 },      { "7.2.1.1", 0 },   { "7.222.1", 0 },   { " 7.2.1", 0 }, { ".7.2", 0 },
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {

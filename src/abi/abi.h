@@ -26,17 +26,17 @@
 #define ABI_VERSION 1u
 
 /* For the asserts beside each struct: where a member lies. */
-#define ABI_AT(type, member, offset) \
+#define ABI_AT(type, member, offset)                                                               \
     _Static_assert(offsetof(struct type, member) == (offset), #type "." #member)
 
 /* Bounds, each enforced by the host. */
-#define ABI_TABLE_SIZE (256u * 1024u)   /* bytes of each of the two tables of a cpu */
-#define ABI_MAX_IO 256u                 /* I/O operations in one request */
-#define ABI_MAX_IO_LENGTH (64u << 20)   /* bytes of one read or write */
-#define ABI_MAX_HANDLES 64u             /* files attached to one cell */
-#define ABI_MAX_CPUS 17u                /* one driver cpu and 16 codec cpus */
-#define ABI_MAX_CODEC 64u               /* clusters in one codec job */
-#define ABI_MAX_NAME 4096u              /* bytes of a name taken from an image */
+#define ABI_TABLE_SIZE (256u * 1024u) /* bytes of each of the two tables of a cpu */
+#define ABI_MAX_IO 256u               /* I/O operations in one request */
+#define ABI_MAX_IO_LENGTH (64u << 20) /* bytes of one read or write */
+#define ABI_MAX_HANDLES 64u           /* files attached to one cell */
+#define ABI_MAX_CPUS 17u              /* one driver cpu and 16 codec cpus */
+#define ABI_MAX_CODEC 64u             /* clusters in one codec job */
+#define ABI_MAX_NAME 4096u            /* bytes of a name taken from an image */
 
 /* Every struct that crosses begins with this; size is that of the struct. */
 struct abi_head {
@@ -51,25 +51,25 @@ ABI_AT(abi_head, version, 6);
 /* ---- requests: cell -> host ------------------------------------------- */
 
 enum abi_request_kind {
-    ABI_REQ_READY = 1,      /* first doorbell: head.version says what is spoken */
-    ABI_REQ_IO = 2,         /* run the first count entries of the cpu's abi_io array */
-    ABI_REQ_PROGRESS = 3,   /* done of total; the host may answer "cancel" */
-    ABI_REQ_DONE = 4,       /* the job is over; the abi_result is filled in */
-    ABI_REQ_EMIT = 5,       /* take "done" bytes of whole prop records at offset "total" of the
+    ABI_REQ_READY = 1,    /* first doorbell: head.version says what is spoken */
+    ABI_REQ_IO = 2,       /* run the first count entries of the cpu's abi_io array */
+    ABI_REQ_PROGRESS = 3, /* done of total; the host may answer "cancel" */
+    ABI_REQ_DONE = 4,     /* the job is over; the abi_result is filled in */
+    ABI_REQ_EMIT = 5,     /* take "done" bytes of whole prop records at offset "total" of the
                                out table now; the job goes on and fills it anew. The answer is
                                all such pieces and the last one, joined (many messages of a
                                check, many snapshots) */
 };
 
 enum abi_io_op {
-    ABI_IO_READ = 1,        /* bytes behind the end of the file read as zeros */
+    ABI_IO_READ = 1, /* bytes behind the end of the file read as zeros */
     ABI_IO_WRITE = 2,
-    ABI_IO_ZERO = 3,        /* make a range read as zeros; flags: ABI_IOF_UNMAP */
-    ABI_IO_DISCARD = 4,     /* give a range back to the file system, if it can */
-    ABI_IO_TRUNCATE = 5,    /* offset is the new size; flags: ABI_PREALLOC_* */
-    ABI_IO_FLUSH = 6,       /* what was written before is on stable storage */
-    ABI_IO_SIZE = 7,        /* result is the size of the file */
-    ABI_IO_NEXT_DATA = 8,   /* result is the first offset >= offset with data, or the size */
+    ABI_IO_ZERO = 3,      /* make a range read as zeros; flags: ABI_IOF_UNMAP */
+    ABI_IO_DISCARD = 4,   /* give a range back to the file system, if it can */
+    ABI_IO_TRUNCATE = 5,  /* offset is the new size; flags: ABI_PREALLOC_* */
+    ABI_IO_FLUSH = 6,     /* what was written before is on stable storage */
+    ABI_IO_SIZE = 7,      /* result is the size of the file */
+    ABI_IO_NEXT_DATA = 8, /* result is the first offset >= offset with data, or the size */
 };
 
 enum abi_io_flags {
@@ -79,14 +79,14 @@ enum abi_io_flags {
 /* One I/O operation. Operations of a request run in order; at the first
  * failure the rest answer -ECANCELED (-125). */
 struct abi_io {
-    uint32_t op;            /* OUT enum abi_io_op */
-    uint32_t handle;        /* OUT */
-    uint64_t offset;        /* OUT bytes in the file */
-    uint64_t length;        /* OUT bytes */
-    uint64_t address;       /* OUT cell address of the bytes */
-    int64_t result;         /* IN  bytes really read, a size, 0, or -errno */
-    uint32_t flags;         /* OUT */
-    uint32_t reserved;      /* OUT zero */
+    uint32_t op;       /* OUT enum abi_io_op */
+    uint32_t handle;   /* OUT */
+    uint64_t offset;   /* OUT bytes in the file */
+    uint64_t length;   /* OUT bytes */
+    uint64_t address;  /* OUT cell address of the bytes */
+    int64_t result;    /* IN  bytes really read, a size, 0, or -errno */
+    uint32_t flags;    /* OUT */
+    uint32_t reserved; /* OUT zero */
 };
 _Static_assert(sizeof(struct abi_io) == 48, "abi_io");
 ABI_AT(abi_io, offset, 8);
@@ -103,11 +103,11 @@ enum abi_prealloc {
 };
 
 struct abi_request {
-    struct abi_head head;   /* OUT kind: enum abi_request_kind */
-    uint32_t count;         /* OUT (IO) entries in the abi_io array */
-    uint32_t cancel;        /* IN  (PROGRESS, EMIT) 1: stop as soon as consistent */
-    uint64_t done;          /* OUT (PROGRESS); (EMIT) bytes */
-    uint64_t total;         /* OUT (PROGRESS); (EMIT) where in the out table they begin */
+    struct abi_head head; /* OUT kind: enum abi_request_kind */
+    uint32_t count;       /* OUT (IO) entries in the abi_io array */
+    uint32_t cancel;      /* IN  (PROGRESS, EMIT) 1: stop as soon as consistent */
+    uint64_t done;        /* OUT (PROGRESS); (EMIT) bytes */
+    uint64_t total;       /* OUT (PROGRESS); (EMIT) where in the out table they begin */
 };
 _Static_assert(sizeof(struct abi_request) == 32, "abi_request");
 ABI_AT(abi_request, count, 8);
@@ -118,41 +118,41 @@ ABI_AT(abi_request, total, 24);
 /* ---- jobs: host -> cell ------------------------------------------------ */
 
 /* How a size changes. */
-#define ABI_TRUNCATE_EXACT 1u   /* a store that cannot have just this size refuses */
-#define ABI_TRUNCATE_ZERO 2u    /* the backing file reaches behind the old end: new clusters must
-                                   read as zeros all the same (the rest of the cluster of the
-                                   old end the host zeroes itself) */
+#define ABI_TRUNCATE_EXACT 1u /* a store that cannot have just this size refuses */
+/* The backing file reaches behind the old end: new clusters must read as zeros all the same (the
+ * rest of the cluster of the old end the host zeroes itself). */
+#define ABI_TRUNCATE_ZERO 2u
 
 /* What the driver cpu can be asked. in and out are bytes at the start of the in
  * table, which stays as it is until the job ends, and of the out table. Structs
  * of the input that have a head carry the job's op as head.kind. */
 enum abi_job_op {
-    ABI_JOB_PROBE = 1,      /* handle 0; out: abi_probe */
-    ABI_JOB_OPEN = 2,       /* in: abi_open; out: abi_facts + props */
-    ABI_JOB_ATTACH = 3,     /* arg0: enum abi_role, arg1: handle, arg2: index */
-    ABI_JOB_INFO = 4,       /* arg0: enum abi_info_part; out: props */
-    ABI_JOB_EXTENTS = 5,    /* arg0 start, arg1 length, arg2 flags, arg3 most entries (0: as
+    ABI_JOB_PROBE = 1,     /* handle 0; out: abi_probe */
+    ABI_JOB_OPEN = 2,      /* in: abi_open; out: abi_facts + props */
+    ABI_JOB_ATTACH = 3,    /* arg0: enum abi_role, arg1: handle, arg2: index */
+    ABI_JOB_INFO = 4,      /* arg0: enum abi_info_part; out: props */
+    ABI_JOB_EXTENTS = 5,   /* arg0 start, arg1 length, arg2 flags, arg3 most entries (0: as
                                many as fit); out: abi_extent[];
                                ret0 count, ret1 first offset not covered */
-    ABI_JOB_WRITE = 6,      /* see "writing" below. EXTENTS and WRITE may emit a message: a table
+    ABI_JOB_WRITE = 6,     /* see "writing" below. EXTENTS and WRITE may emit a message: a table
                                was found broken */
-    ABI_JOB_FLUSH = 7,      /* all metadata out, in safe order, then flush */
-    ABI_JOB_CLOSE = 8,      /* FLUSH, then what marks an image closed cleanly */
-    ABI_JOB_CREATE = 9,     /* in: abi_create + props; arg0: handle of the (empty) data file, 0
+    ABI_JOB_FLUSH = 7,     /* all metadata out, in safe order, then flush */
+    ABI_JOB_CLOSE = 8,     /* FLUSH, then what marks an image closed cleanly */
+    ABI_JOB_CREATE = 9,    /* in: abi_create + props; arg0: handle of the (empty) data file, 0
                                for none; the image is then open */
-    ABI_JOB_CHECK = 10,     /* arg0: ABI_FIX_*; out: abi_check + props (messages) */
-    ABI_JOB_TRUNCATE = 11,  /* arg0 new virtual size, arg1 abi_prealloc, arg2 ABI_TRUNCATE_* */
-    ABI_JOB_MEASURE = 12,   /* in: abi_create + props; out: abi_measure */
-    ABI_JOB_SELECT = 13,    /* in: snapshot name; arg0: abi_select; reads then see it */
-    ABI_JOB_CALL = 14,      /* arg0: enum abi_call; in/out: props */
-    ABI_JOB_CODEC = 15,     /* any cpu. in: abi_codec[arg0]; answered in place in out */
+    ABI_JOB_CHECK = 10,    /* arg0: ABI_FIX_*; out: abi_check + props (messages) */
+    ABI_JOB_TRUNCATE = 11, /* arg0 new virtual size, arg1 abi_prealloc, arg2 ABI_TRUNCATE_* */
+    ABI_JOB_MEASURE = 12,  /* in: abi_create + props; out: abi_measure */
+    ABI_JOB_SELECT = 13,   /* in: snapshot name; arg0: abi_select; reads then see it */
+    ABI_JOB_CALL = 14,     /* arg0: enum abi_call; in/out: props */
+    ABI_JOB_CODEC = 15,    /* any cpu. in: abi_codec[arg0]; answered in place in out */
 };
 
 struct abi_job {
-    struct abi_head head;   /* IN  kind: enum abi_job_op */
-    uint32_t in_length;     /* IN  bytes of input in the in table */
-    uint32_t flags;         /* IN  */
-    uint64_t arg[6];        /* IN  */
+    struct abi_head head; /* IN  kind: enum abi_job_op */
+    uint32_t in_length;   /* IN  bytes of input in the in table */
+    uint32_t flags;       /* IN  */
+    uint64_t arg[6];      /* IN  */
 };
 _Static_assert(sizeof(struct abi_job) == 64, "abi_job");
 ABI_AT(abi_job, in_length, 8);
@@ -166,15 +166,15 @@ ABI_AT(abi_job, arg, 16);
  * words the host makes from its table with arg and text. io_errno is set where
  * a host request failed (positive errno). text is data: any bytes. */
 struct abi_result {
-    struct abi_head head;   /* OUT kind: the job's */
-    int32_t status;         /* OUT */
-    uint32_t io_errno;      /* OUT */
-    uint32_t out_length;    /* OUT bytes of output in the out table */
-    uint32_t text_length;   /* OUT at most ABI_ERROR_TEXT */
-    uint64_t ret[4];        /* OUT */
-    uint64_t err_arg[4];    /* OUT */
-    uint64_t arena_peak;    /* OUT bytes */
-    uint8_t text[ABI_ERROR_TEXT];   /* OUT */
+    struct abi_head head;         /* OUT kind: the job's */
+    int32_t status;               /* OUT */
+    uint32_t io_errno;            /* OUT */
+    uint32_t out_length;          /* OUT bytes of output in the out table */
+    uint32_t text_length;         /* OUT at most ABI_ERROR_TEXT */
+    uint64_t ret[4];              /* OUT */
+    uint64_t err_arg[4];          /* OUT */
+    uint64_t arena_peak;          /* OUT bytes */
+    uint8_t text[ABI_ERROR_TEXT]; /* OUT */
 };
 _Static_assert(sizeof(struct abi_result) == 24 + 32 + 32 + 8 + ABI_ERROR_TEXT, "abi_result");
 ABI_AT(abi_result, status, 8);
@@ -188,8 +188,8 @@ ABI_AT(abi_result, text, 96);
 
 /* Where a cpu of the process back end faulted, for the error's words. */
 struct abi_fault {
-    uint64_t address;       /* OUT of the instruction */
-    uint32_t signal;        /* OUT 0: no fault */
+    uint64_t address; /* OUT of the instruction */
+    uint32_t signal;  /* OUT 0: no fault */
     uint32_t reserved;
 };
 _Static_assert(sizeof(struct abi_fault) == 16, "abi_fault");
@@ -227,23 +227,24 @@ enum abi_format {
 };
 
 struct abi_probe {
-    uint32_t format;        /* OUT enum abi_format; RAW when nothing else fits */
-    uint32_t score;         /* OUT 0..100 */
+    uint32_t format; /* OUT enum abi_format; RAW when nothing else fits */
+    uint32_t score;  /* OUT 0..100 */
 };
 _Static_assert(sizeof(struct abi_probe) == 8, "abi_probe");
 
 enum abi_open_flags {
-    ABI_OPEN_WRITE = 1 << 0,        /* metadata may be changed */
-    ABI_OPEN_CHECK = 1 << 1,        /* for check: a dirty image is not repaired on open */
-    ABI_OPEN_NO_IO = 1 << 2,        /* info only: guest data is never asked for, a data file not attached */
-    ABI_OPEN_DISCARD_UNMAP = 1 << 3,/* discards and zeroes may give clusters back */
-    ABI_OPEN_INACTIVE = 1 << 4,     /* leave autoclear bits and bitmaps as they are */
+    ABI_OPEN_WRITE = 1 << 0, /* metadata may be changed */
+    ABI_OPEN_CHECK = 1 << 1, /* for check: a dirty image is not repaired on open */
+    /* info only: guest data is never asked for, a data file not attached */
+    ABI_OPEN_NO_IO = 1 << 2,
+    ABI_OPEN_DISCARD_UNMAP = 1 << 3, /* discards and zeroes may give clusters back */
+    ABI_OPEN_INACTIVE = 1 << 4,      /* leave autoclear bits and bitmaps as they are */
 };
 
 struct abi_open {
     struct abi_head head;
-    uint32_t format;        /* IN enum abi_format */
-    uint32_t flags;         /* IN enum abi_open_flags */
+    uint32_t format; /* IN enum abi_format */
+    uint32_t flags;  /* IN enum abi_open_flags */
 };
 _Static_assert(sizeof(struct abi_open) == 16, "abi_open");
 ABI_AT(abi_open, format, 8);
@@ -259,29 +260,29 @@ enum abi_fact_flags {
     ABI_FACT_ENCRYPTED = 1 << 0,
     ABI_FACT_DIRTY = 1 << 1,
     ABI_FACT_CORRUPT = 1 << 2,
-    ABI_FACT_BACKING = 1 << 3,          /* props hold "backing-file" */
-    ABI_FACT_BACKING_FORMAT = 1 << 4,   /* props hold "backing-format" */
-    ABI_FACT_DATA_FILE = 1 << 5,        /* an external data file is used; props may hold "data-file" */
+    ABI_FACT_BACKING = 1 << 3,        /* props hold "backing-file" */
+    ABI_FACT_BACKING_FORMAT = 1 << 4, /* props hold "backing-format" */
+    ABI_FACT_DATA_FILE = 1 << 5, /* an external data file is used; props may hold "data-file" */
     ABI_FACT_DATA_FILE_RAW = 1 << 6,
     ABI_FACT_CAN_COMPRESS = 1 << 7,
     ABI_FACT_CAN_ZERO = 1 << 8,         /* writing zeroes is cheap (no data is stored) */
     ABI_FACT_UNALLOCATED_ZERO = 1 << 9, /* clusters never written read as zeros */
     ABI_FACT_HAS_SNAPSHOTS = 1 << 10,
-    ABI_FACT_HAS_CLUSTER_SIZE = 1 << 11,/* info prints cluster_size */
-    ABI_FACT_V2 = 1 << 12,              /* qcow2 compat 0.10 */
+    ABI_FACT_HAS_CLUSTER_SIZE = 1 << 11, /* info prints cluster_size */
+    ABI_FACT_V2 = 1 << 12,               /* qcow2 compat 0.10 */
     ABI_FACT_LAZY_REFCOUNTS = 1 << 13,
     ABI_FACT_EXTENDED_L2 = 1 << 14,
 };
 
 struct abi_facts {
     struct abi_head head;
-    uint32_t format;        /* OUT */
-    uint32_t flags;         /* OUT enum abi_fact_flags */
-    uint64_t virtual_size;  /* OUT bytes */
-    uint32_t cluster_size;  /* OUT bytes; 0: none */
+    uint32_t format;          /* OUT */
+    uint32_t flags;           /* OUT enum abi_fact_flags */
+    uint64_t virtual_size;    /* OUT bytes */
+    uint32_t cluster_size;    /* OUT bytes; 0: none */
     uint32_t subcluster_size; /* OUT bytes; equals cluster_size without subclusters */
-    uint32_t codec;         /* OUT enum abi_codec_id of compressed clusters */
-    uint32_t snapshots;     /* OUT */
+    uint32_t codec;           /* OUT enum abi_codec_id of compressed clusters */
+    uint32_t snapshots;       /* OUT */
     uint64_t vm_state_offset; /* OUT bytes */
 };
 _Static_assert(sizeof(struct abi_facts) == 48, "abi_facts");
@@ -303,14 +304,14 @@ enum abi_info_part {
 
 enum abi_select {
     ABI_SELECT_ACTIVE = 0,
-    ABI_SELECT_ID_OR_NAME = 1,  /* in: bytes of one word matched against id, then name */
+    ABI_SELECT_ID_OR_NAME = 1, /* in: bytes of one word matched against id, then name */
     ABI_SELECT_ID = 2,
     ABI_SELECT_NAME = 3,
     ABI_SELECT_ID_AND_NAME = 4, /* in: id, a zero byte, name */
 };
 
 enum abi_call {
-    ABI_CALL_SNAPSHOT = 1,  /* props: action, name, ... */
+    ABI_CALL_SNAPSHOT = 1, /* props: action, name, ... */
     ABI_CALL_BITMAP = 2,
     ABI_CALL_AMEND = 3,
     ABI_CALL_SET_BACKING = 4,
@@ -320,24 +321,25 @@ enum abi_call {
 /* ---- extents and writing ----------------------------------------------- */
 
 enum abi_extent_kind {
-    ABI_EXT_DATA = 1,       /* plain bytes at handle/file_offset */
-    ABI_EXT_ZERO = 2,       /* reads as zeros, decided by this image */
-    ABI_EXT_HOLE = 3,       /* not allocated here: the backing file's bytes, else zeros */
-    ABI_EXT_COOKED = 4,     /* stored_length coded bytes at file_offset give one whole cluster */
+    ABI_EXT_DATA = 1,   /* plain bytes at handle/file_offset */
+    ABI_EXT_ZERO = 2,   /* reads as zeros, decided by this image */
+    ABI_EXT_HOLE = 3,   /* not allocated here: the backing file's bytes, else zeros */
+    ABI_EXT_COOKED = 4, /* stored_length coded bytes at file_offset give one whole cluster */
     /* answers of ABI_JOB_WRITE only */
-    ABI_EXT_FILL_OLD = 5,   /* read the image's present content of the guest range, write it at file_offset */
-    ABI_EXT_FILL_ZERO = 6,  /* make the file range read as zeros */
+    ABI_EXT_FILL_OLD =
+        5, /* read the image's present content of the guest range, write it at file_offset */
+    ABI_EXT_FILL_ZERO = 6, /* make the file range read as zeros */
     /* questions of ABI_JOB_WRITE only */
-    ABI_EXT_LINK = 7,       /* the data of this guest range is in place: publish it */
-    ABI_EXT_DISCARD = 8,    /* the guest range is not needed any more */
-    ABI_EXT_ABORT = 9,      /* the data of this guest range will not come: give its clusters back */
+    ABI_EXT_LINK = 7,    /* the data of this guest range is in place: publish it */
+    ABI_EXT_DISCARD = 8, /* the guest range is not needed any more */
+    ABI_EXT_ABORT = 9,   /* the data of this guest range will not come: give its clusters back */
 };
 
 enum abi_extent_flags {
-    ABI_EXTF_OFFSET = 1 << 0,       /* file_offset is valid (also for ZERO: preallocated) */
-    ABI_EXTF_ALLOCATED = 1 << 1,    /* this layer decides the content */
-    ABI_EXTF_FRESH = 1 << 2,        /* file range lies behind the old end of the file: reads as zeros */
-    ABI_EXTF_UNMAP = 1 << 3,        /* ZERO question: clusters may be given back */
+    ABI_EXTF_OFFSET = 1 << 0,    /* file_offset is valid (also for ZERO: preallocated) */
+    ABI_EXTF_ALLOCATED = 1 << 1, /* this layer decides the content */
+    ABI_EXTF_FRESH = 1 << 2, /* file range lies behind the old end of the file: reads as zeros */
+    ABI_EXTF_UNMAP = 1 << 3, /* ZERO question: clusters may be given back */
     ABI_EXTF_CORRUPT = 1 << 4,
 };
 
@@ -350,9 +352,9 @@ struct abi_extent {
     uint64_t file_offset;   /* bytes in the file of handle */
     uint64_t stored_length; /* COOKED: bytes in the file, an upper bound */
     uint32_t handle;
-    uint16_t kind;          /* enum abi_extent_kind */
-    uint16_t flags;         /* enum abi_extent_flags */
-    uint32_t codec;         /* enum abi_codec_id */
+    uint16_t kind;  /* enum abi_extent_kind */
+    uint16_t flags; /* enum abi_extent_flags */
+    uint32_t codec; /* enum abi_codec_id */
     uint32_t reserved;
 };
 _Static_assert(sizeof(struct abi_extent) == 48, "abi_extent");
@@ -395,10 +397,10 @@ ABI_AT(abi_extent, codec, 40);
 
 enum abi_codec_id {
     ABI_CODEC_NONE = 0,
-    ABI_CODEC_DEFLATE = 1,  /* raw deflate. qemu-img codes with a window of 4 KiB, but decodes a
+    ABI_CODEC_DEFLATE = 1, /* raw deflate. qemu-img codes with a window of 4 KiB, but decodes a
                                cluster in one call, where distances up to 32 KiB are good */
     ABI_CODEC_ZSTD = 2,
-    ABI_CODEC_ZLIB = 3,     /* zlib header (qcow, vmdk, dmg) */
+    ABI_CODEC_ZLIB = 3, /* zlib header (qcow, vmdk, dmg) */
     ABI_CODEC_BZIP2 = 4,
 };
 
@@ -409,13 +411,13 @@ enum abi_codec_direction { ABI_DECODE = 0, ABI_ENCODE = 1 };
  * and so is what is coded beyond out_length (deflate). ENCODE: result is the coded length, or 0 if
  * it does not fit in out_length bytes. */
 struct abi_codec {
-    uint32_t codec;         /* IN enum abi_codec_id */
-    uint32_t direction;     /* IN */
-    uint64_t in_address;    /* IN */
-    uint64_t in_length;     /* IN  bytes */
-    uint64_t out_address;   /* IN */
-    uint64_t out_length;    /* IN  bytes of room */
-    int64_t result;         /* OUT bytes, or enum fmt_status */
+    uint32_t codec;       /* IN enum abi_codec_id */
+    uint32_t direction;   /* IN */
+    uint64_t in_address;  /* IN */
+    uint64_t in_length;   /* IN  bytes */
+    uint64_t out_address; /* IN */
+    uint64_t out_length;  /* IN  bytes of room */
+    int64_t result;       /* OUT bytes, or enum fmt_status */
 };
 _Static_assert(sizeof(struct abi_codec) == 48, "abi_codec");
 ABI_AT(abi_codec, direction, 4);
@@ -430,9 +432,9 @@ ABI_AT(abi_codec, result, 40);
 /* Followed by props: the creation options under their qemu names, typed. */
 struct abi_create {
     struct abi_head head;
-    uint32_t format;        /* IN */
-    uint32_t flags;         /* IN */
-    uint64_t virtual_size;  /* IN bytes */
+    uint32_t format;       /* IN */
+    uint32_t flags;        /* IN */
+    uint64_t virtual_size; /* IN bytes */
 };
 _Static_assert(sizeof(struct abi_create) == 24, "abi_create");
 ABI_AT(abi_create, format, 8);
@@ -443,7 +445,7 @@ struct abi_measure {
     uint64_t required;
     uint64_t fully_allocated;
     uint64_t bitmaps;
-    uint64_t flags;         /* 1: bitmaps is meaningful */
+    uint64_t flags; /* 1: bitmaps is meaningful */
 };
 _Static_assert(sizeof(struct abi_measure) == 32, "abi_measure");
 
@@ -474,12 +476,12 @@ ABI_AT(abi_check, total_clusters, 64);
 enum abi_prop_type {
     ABI_PROP_U64 = 1,
     ABI_PROP_I64 = 2,
-    ABI_PROP_BOOL = 3,      /* value: 8 bytes, 0 or 1 */
-    ABI_PROP_STRING = 4,    /* any bytes, not terminated */
+    ABI_PROP_BOOL = 3,   /* value: 8 bytes, 0 or 1 */
+    ABI_PROP_STRING = 4, /* any bytes, not terminated */
     ABI_PROP_OBJECT = 5,
     ABI_PROP_LIST = 6,
     ABI_PROP_END = 7,
-    ABI_PROP_MESSAGE = 8,   /* value: abi_message; words are the host's */
+    ABI_PROP_MESSAGE = 8, /* value: abi_message; words are the host's */
 };
 #define ABI_PROP_DEPTH 8u
 
@@ -493,16 +495,16 @@ ABI_AT(abi_prop, key_length, 2);
 ABI_AT(abi_prop, value_length, 4);
 
 enum abi_stream {
-    ABI_STREAM_OUT = 1,     /* stdout, as it is */
-    ABI_STREAM_ERR = 2,     /* stderr, as it is */
-    ABI_STREAM_REPORT = 3,  /* stderr, behind "program: " */
+    ABI_STREAM_OUT = 1,    /* stdout, as it is */
+    ABI_STREAM_ERR = 2,    /* stderr, as it is */
+    ABI_STREAM_REPORT = 3, /* stderr, behind "program: " */
 };
 
 /* A message of a check or a warning, told as a number and its values. Bytes
  * behind the struct in the value of the record are its text ({s}). */
 struct abi_message {
-    int32_t code;           /* enum fmt_status */
-    uint32_t stream;        /* enum abi_stream */
+    int32_t code;    /* enum fmt_status */
+    uint32_t stream; /* enum abi_stream */
     uint64_t arg[6];
 };
 _Static_assert(sizeof(struct abi_message) == 56, "abi_message");

@@ -21,16 +21,16 @@
 /* Each cpu has a block of 1 MiB; offsets in it: */
 #define ABI_BLOCK_START 0x01000000u
 #define ABI_BLOCK_SIZE 0x00100000u
-#define ABI_BLOCK_BOOT 0x01000u         /* struct abi_boot, read-only, one page */
-#define ABI_BLOCK_MAILBOX 0x03000u      /* struct abi_mailbox, one page */
-#define ABI_BLOCK_IO 0x04000u           /* struct abi_io[ABI_MAX_IO] */
-#define ABI_BLOCK_CPU 0x08000u          /* the payload's own page; FS base points here */
+#define ABI_BLOCK_BOOT 0x01000u    /* struct abi_boot, read-only, one page */
+#define ABI_BLOCK_MAILBOX 0x03000u /* struct abi_mailbox, one page */
+#define ABI_BLOCK_IO 0x04000u      /* struct abi_io[ABI_MAX_IO] */
+#define ABI_BLOCK_CPU 0x08000u     /* the payload's own page; FS base points here */
 #define ABI_CPU_SIZE 0x02000u
-#define ABI_BLOCK_IN 0x10000u           /* in table */
-#define ABI_BLOCK_OUT 0x60000u          /* out table */
+#define ABI_BLOCK_IN 0x10000u  /* in table */
+#define ABI_BLOCK_OUT 0x60000u /* out table */
 #define ABI_BLOCK_STACK 0xb0000u
 #define ABI_STACK_SIZE 0x40000u
-#define ABI_BLOCK_FAULT 0xf4000u        /* stack of the fault handler (process) */
+#define ABI_BLOCK_FAULT 0xf4000u /* stack of the fault handler (process) */
 #define ABI_FAULT_SIZE 0x08000u
 
 /* Arena of the driver cpu: at most 512 MiB. */
@@ -41,7 +41,7 @@
 #define ABI_WINDOW_START 0x40000000u
 #define ABI_WINDOW_STRIDE 0x03000000u
 #define ABI_WINDOW_MAX 0x02000000u
-#define ABI_CODEC_ARENA 0x02800000u     /* offset in the part */
+#define ABI_CODEC_ARENA 0x02800000u /* offset in the part */
 #define ABI_CODEC_ARENA_MAX 0x00600000u
 
 /* A store of 4 bytes here is the doorbell of cpu 0, a page further of cpu 1, … */
@@ -61,16 +61,16 @@ enum abi_boot_flags {
 
 /* What a cpu is told; its address is the first argument of the entry point. */
 struct abi_boot {
-    struct abi_head head;   /* IN */
-    uint32_t cpu;           /* IN */
-    uint32_t flags;         /* IN enum abi_boot_flags */
-    uint64_t block;         /* IN address of the block */
-    uint64_t arena;         /* IN address, zeros */
-    uint64_t arena_size;    /* IN bytes */
-    uint64_t doorbell;      /* IN address */
-    uint64_t canary;        /* IN random, for %fs:0x28 */
-    uint64_t unmap_length;  /* IN bytes from ABI_LAYOUT_END (process) */
-    int32_t channel;        /* IN descriptor (process) */
+    struct abi_head head;  /* IN */
+    uint32_t cpu;          /* IN */
+    uint32_t flags;        /* IN enum abi_boot_flags */
+    uint64_t block;        /* IN address of the block */
+    uint64_t arena;        /* IN address, zeros */
+    uint64_t arena_size;   /* IN bytes */
+    uint64_t doorbell;     /* IN address */
+    uint64_t canary;       /* IN random, for %fs:0x28 */
+    uint64_t unmap_length; /* IN bytes from ABI_LAYOUT_END (process) */
+    int32_t channel;       /* IN descriptor (process) */
     uint32_t reserved;
 };
 _Static_assert(sizeof(struct abi_boot) == 72, "abi_boot");

@@ -13,8 +13,8 @@
 /* Writer over a caller's buffer. full is set, and stays, once a record did not fit. */
 struct props_writer {
     uint8_t *base;
-    uint32_t size;      /* bytes of room */
-    uint32_t used;      /* bytes written */
+    uint32_t size; /* bytes of room */
+    uint32_t used; /* bytes written */
     bool full;
 };
 
@@ -25,7 +25,7 @@ struct props_item {
     uint32_t key_length;
     const uint8_t *value;
     uint32_t value_length;
-    uint64_t number;    /* value of U64, I64 (two's complement) and BOOL */
+    uint64_t number; /* value of U64, I64 (two's complement) and BOOL */
 };
 
 struct props_reader {
@@ -128,8 +128,8 @@ static inline int props_next(struct props_reader *r, struct props_item *it)
         return -1;
     }
     __builtin_memcpy(&h, r->base + r->at, sizeof h);
-    uint64_t need = sizeof h + (uint64_t)props_round8(h.key_length) +
-                    (((uint64_t)h.value_length + 7) & ~7ull);
+    uint64_t need =
+        sizeof h + (uint64_t)props_round8(h.key_length) + (((uint64_t)h.value_length + 7) & ~7ull);
     if (need > r->size - r->at) {
         return -1;
     }

@@ -23,11 +23,11 @@ enum fmt_status {
     FMT_OK = 0,
 
     /* general */
-    FMT_E_IO = -1,              /* a host request failed: io_errno */
-    FMT_E_NO_MEMORY = -2,       /* the arena is used up */
-    FMT_E_UNSUPPORTED = -3,     /* this driver does not do it */
-    FMT_E_BAD_JOB = -4,         /* the host asked nonsense */
-    FMT_E_NOT_MINE = -5,        /* not this format at all */
+    FMT_E_IO = -1,          /* a host request failed: io_errno */
+    FMT_E_NO_MEMORY = -2,   /* the arena is used up */
+    FMT_E_UNSUPPORTED = -3, /* this driver does not do it */
+    FMT_E_BAD_JOB = -4,     /* the host asked nonsense */
+    FMT_E_NOT_MINE = -5,    /* not this format at all */
     FMT_E_CANCELED = -6,
     FMT_E_CODEC = -7,           /* coded bytes are broken */
     FMT_E_TABLE_FULL = -8,      /* the answer does not fit in the table */

@@ -9,7 +9,7 @@
 /* Two clusters of 2 MiB, coded and not, and some slack. */
 #define DEFAULT_WINDOW ((4ull << 20) + (64ull << 10))
 
-G_DEFINE_QUARK(instar-cell-error-quark, cell_error)
+G_DEFINE_QUARK(instar - cell - error - quark, cell_error)
 
 /* Remember why a cell ended; from now on every call says so. */
 static void bury(Cell *cell, const GError *why)
@@ -45,9 +45,8 @@ Cell *cell_new(const CellBackend *backend, const CellConfig *config, GError **er
     cell->config.window = cell->config.window ? cell->config.window : DEFAULT_WINDOW;
     cell->config.codecs = MIN(cell->config.codecs, ABI_MAX_CPUS - 1);
     cell->config.arena = MIN(cell->config.arena, ABI_ARENA_MAX) & ~(guint64)(ABI_PAGE - 1);
-    cell->config.window =
-        (MIN(cell->config.window, ABI_WINDOW_MAX - ABI_PAGE) + ABI_PAGE - 1) &
-        ~(guint64)(ABI_PAGE - 1);
+    cell->config.window = (MIN(cell->config.window, ABI_WINDOW_MAX - ABI_PAGE) + ABI_PAGE - 1) &
+                          ~(guint64)(ABI_PAGE - 1);
     if (!backend->start(cell, error)) {
         cell_free(cell);
         return NULL;
@@ -155,8 +154,9 @@ gboolean cell_call(Cell *cell, CellCall *call, GError **error)
     call->emitted = NULL;
     memset(&call->result, 0, sizeof call->result);
     if (call->in_length > ABI_TABLE_SIZE) {
-        g_set_error(error, CELL_ERROR, CELL_ERROR_LIMIT, "A job of %" G_GSIZE_FORMAT
-                    " bytes does not fit in the table", call->in_length);
+        g_set_error(error, CELL_ERROR, CELL_ERROR_LIMIT,
+                    "A job of %" G_GSIZE_FORMAT " bytes does not fit in the table",
+                    call->in_length);
         return FALSE;
     }
     if (!check_alive(cell, error) || !(cpu = get_cpu(cell, call->cpu, error))) {

@@ -20,31 +20,31 @@
 typedef struct Cell Cell;
 
 typedef enum {
-    CELL_AUTO,      /* kvm where /dev/kvm works, else process */
+    CELL_AUTO, /* kvm where /dev/kvm works, else process */
     CELL_KVM,
     CELL_PROCESS,
-    CELL_INLINE,    /* drivers linked in; only in test programs */
+    CELL_INLINE, /* drivers linked in; only in test programs */
 } CellKind;
 
 #define CELL_ERROR (cell_error_quark())
 GQuark cell_error_quark(void);
 typedef enum {
-    CELL_ERROR_START,       /* no back end works */
-    CELL_ERROR_VIOLATION,   /* the payload broke a rule and was stopped */
-    CELL_ERROR_TIMEOUT,     /* no doorbell within its time */
-    CELL_ERROR_LIMIT,       /* a bound was reached */
+    CELL_ERROR_START,     /* no back end works */
+    CELL_ERROR_VIOLATION, /* the payload broke a rule and was stopped */
+    CELL_ERROR_TIMEOUT,   /* no doorbell within its time */
+    CELL_ERROR_LIMIT,     /* a bound was reached */
 } CellError;
 
 typedef enum {
     CELL_READ = 1 << 0,
-    CELL_WRITE = 1 << 1,    /* below the size the file had, or up to max_size with GROW */
+    CELL_WRITE = 1 << 1, /* below the size the file had, or up to max_size with GROW */
     CELL_GROW = 1 << 2,
 } CellRights;
 
 typedef struct {
-    guint codecs;           /* codec cpus that may be used, 0..ABI_MAX_CPUS-1; started on first use */
-    guint64 arena;          /* bytes of arena for the driver; 0: the default (32 MiB) */
-    guint64 window;         /* bytes of window for each codec cpu; 0: the default (4 MiB + slack) */
+    guint codecs;   /* codec cpus that may be used, 0..ABI_MAX_CPUS-1; started on first use */
+    guint64 arena;  /* bytes of arena for the driver; 0: the default (32 MiB) */
+    guint64 window; /* bytes of window for each codec cpu; 0: the default (4 MiB + slack) */
 } CellConfig;
 
 /* Choose the back end for the whole program: "auto", "kvm" or "process" (from
@@ -88,13 +88,13 @@ typedef struct {
     gsize in_length;
     void *out;
     gsize out_size;
-    gsize out_length;       /* set by cell_call */
+    gsize out_length;         /* set by cell_call */
     struct abi_result result; /* set by cell_call */
     CellProgress progress;
     gpointer progress_data;
-    CellEmit emit;          /* NULL: pieces are joined in emitted */
+    CellEmit emit; /* NULL: pieces are joined in emitted */
     gpointer emit_data;
-    GByteArray *emitted;    /* set by cell_call when pieces came, else NULL; the caller's. At
+    GByteArray *emitted; /* set by cell_call when pieces came, else NULL; the caller's. At
                                most CELL_MAX_EMITTED bytes, more is CELL_ERROR_LIMIT */
 } CellCall;
 
@@ -104,8 +104,7 @@ gboolean cell_call(Cell *cell, CellCall *call, GError **error);
 
 /* The window of a codec cpu (1..n): host bytes and their cell address. Pages
  * stay mapped for the life of the cell. NULL if the cpu cannot be started. */
-guint8 *cell_window(Cell *cell, guint cpu, guint64 *ret_address, gsize *ret_size,
-                    GError **error);
+guint8 *cell_window(Cell *cell, guint cpu, guint64 *ret_address, gsize *ret_size, GError **error);
 
 /* Counters of the whole program, for INSTAR_IMG_STATS=1. */
 typedef struct {
@@ -121,8 +120,8 @@ void cell_print_stats(void);
 typedef struct {
     CellKind kind;
     gboolean works;
-    char *why_not;          /* NULL when it works; owned */
-    double start_ms;        /* from nothing to the first doorbell */
+    char *why_not;   /* NULL when it works; owned */
+    double start_ms; /* from nothing to the first doorbell */
     double doorbell_us;
 } CellReport;
 void cell_examine(CellKind kind, CellReport *ret_report);

@@ -8,7 +8,7 @@ static struct {
     GMutex mutex;
     gboolean chosen;
     CellKind kind;
-    gboolean no_kvm;                /* auto tried it, and it does not work here */
+    gboolean no_kvm; /* auto tried it, and it does not work here */
     const CellBackend *forced;
 } choice;
 
@@ -68,8 +68,8 @@ static const CellBackend *first_choice(const CellBackend **ret_then, GError **er
         first = choice.forced;
     } else if (choice.chosen || !word || choose("INSTAR_IMG_CELL", word, error)) {
         gboolean automatic = choice.kind == CELL_AUTO;
-        first = choice.kind == CELL_PROCESS || (automatic && choice.no_kvm) ? &cell_process
-                                                                            : &cell_kvm;
+        first =
+            choice.kind == CELL_PROCESS || (automatic && choice.no_kvm) ? &cell_process : &cell_kvm;
         *ret_then = automatic && first == &cell_kvm ? &cell_process : NULL;
     }
     g_mutex_unlock(&choice.mutex);

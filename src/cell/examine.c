@@ -15,8 +15,7 @@ void cell_examine(CellKind kind, CellReport *ret_report)
 {
     g_autoptr(GError) error = NULL;
     gint64 start = g_get_monotonic_time();
-    g_autoptr(Cell) cell =
-        cell_new(kind == CELL_KVM ? &cell_kvm : &cell_process, NULL, &error);
+    g_autoptr(Cell) cell = cell_new(kind == CELL_KVM ? &cell_kvm : &cell_process, NULL, &error);
 
     *ret_report = (CellReport){ .kind = kind, .works = cell != NULL };
     ret_report->start_ms = cell ? ms_since(start) : 0;

@@ -14,33 +14,33 @@ typedef struct {
 
 /* A range of a cpu's memory that its requests may name. */
 typedef struct {
-    guint64 start, length;  /* cell addresses, bytes */
+    guint64 start, length; /* cell addresses, bytes */
     guint8 *host;
-    gboolean writable;      /* host bytes may be put there */
+    gboolean writable; /* host bytes may be put there */
 } CellArea;
 
 #define CELL_MAX_AREAS 6u
 
-typedef struct CellPart CellPart;   /* memory and machinery of a cpu; the back end's */
+typedef struct CellPart CellPart; /* memory and machinery of a cpu; the back end's */
 
 typedef struct {
     gboolean started;
-    volatile struct abi_mailbox *box;   /* host addresses */
+    volatile struct abi_mailbox *box; /* host addresses */
     volatile struct abi_io *io;
     guint8 *in, *out;
     CellArea areas[CELL_MAX_AREAS];
     guint n_areas;
-    guint8 *window;         /* codec cpus */
+    guint8 *window; /* codec cpus */
     guint64 window_address;
     gsize window_size;
     CellPart *part;
-    struct abi_io ops[ABI_MAX_IO];      /* the copy that is checked and run */
+    struct abi_io ops[ABI_MAX_IO]; /* the copy that is checked and run */
 } CellCpu;
 
 typedef struct {
     IoFile *file;
     CellRights rights;
-    guint64 size;           /* bytes when attached */
+    guint64 size; /* bytes when attached */
     guint64 max_size;
 } CellHandle;
 
@@ -48,14 +48,14 @@ typedef struct CellBackend CellBackend;
 
 struct Cell {
     const CellBackend *backend;
-    gpointer machine;       /* the back end's */
+    gpointer machine; /* the back end's */
     CellConfig config;
-    CellCpu *cpus[ABI_MAX_CPUS];        /* NULL until started */
+    CellCpu *cpus[ABI_MAX_CPUS]; /* NULL until started */
     CellHandle handles[ABI_MAX_HANDLES];
     guint n_handles;
-    GMutex mutex;           /* starting of cpus, death */
-    gint dead;              /* atomic */
-    char *death;            /* the first reason */
+    GMutex mutex; /* starting of cpus, death */
+    gint dead;    /* atomic */
+    char *death;  /* the first reason */
 };
 
 struct CellBackend {

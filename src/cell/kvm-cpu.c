@@ -19,7 +19,7 @@
 #define bit_ENH_MOVSB (1 << 9)
 #endif
 #define EXTENDED_ECX (bit_LAHF_LM | bit_LZCNT)
-#define EXTENDED_EDX ((1u << 11) | (1u << 20) | bit_LM)     /* SYSCALL, NX, LM */
+#define EXTENDED_EDX ((1u << 11) | (1u << 20) | bit_LM) /* SYSCALL, NX, LM */
 
 /* XCR0: x87, SSE, AVX (Intel SDM 1, 13.3) and what XSAVE needs for them. */
 #define XCR0_SSE 3u
@@ -92,7 +92,7 @@ static void read_host(void)
     e->ecx &= EXTENDED_ECX;
     e->edx &= EXTENDED_EDX;
     e = add(t, 0x80000008, 0, FALSE);
-    e->eax = 36 | 48 << 8;      /* bits of physical and virtual addresses */
+    e->eax = 36 | 48 << 8; /* bits of physical and virtual addresses */
 }
 
 gboolean kvm_set_features(int fd)
@@ -106,15 +106,21 @@ gboolean kvm_set_features(int fd)
 
 gboolean kvm_set_cpu(int fd, guint n, guint64 entry)
 {
-    struct kvm_segment segment = { .limit = 0xffffffff, .selector = 0x33, .present = 1, .type = 11,
-                                   .dpl = 3, .s = 1, .l = 1, .g = 1 };
+    struct kvm_segment segment = { .limit = 0xffffffff,
+                                   .selector = 0x33,
+                                   .present = 1,
+                                   .type = 11,
+                                   .dpl = 3,
+                                   .s = 1,
+                                   .l = 1,
+                                   .g = 1 };
     struct kvm_sregs s = {
         .cs = segment,
         .tr = { .present = 1, .type = 11 },
-        .cr0 = 0x80050033,              /* PG, AM, WP, NE, ET, MP, PE */
+        .cr0 = 0x80050033, /* PG, AM, WP, NE, ET, MP, PE */
         .cr3 = kvm_top_table(),
-        .cr4 = 0x620 | 1 << 18,         /* PAE, OSFXSR, OSXMMEXCPT, OSXSAVE */
-        .efer = 0xd00,                  /* NXE, LMA, LME; no SCE: SYSCALL is undefined */
+        .cr4 = 0x620 | 1 << 18, /* PAE, OSFXSR, OSXMMEXCPT, OSXSAVE */
+        .efer = 0xd00,          /* NXE, LMA, LME; no SCE: SYSCALL is undefined */
         .apic_base = 0xfee00800 | (n ? 0 : 0x100),
     };
     segment.type = 3;

@@ -25,10 +25,11 @@ int kvm_open(guint *ret_vcpu_size)
     g_mutex_lock(&mutex);
     if (fd < 0) {
         fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-        if (fd >= 0 && (ioctl(fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION ||
-                        ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_READONLY_MEM) <= 0 ||
-                        ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_IMMEDIATE_EXIT) <= 0 ||
-                        (size = ioctl(fd, KVM_GET_VCPU_MMAP_SIZE, 0)) < (int)sizeof(struct kvm_run))) {
+        if (fd >= 0 &&
+            (ioctl(fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION ||
+             ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_READONLY_MEM) <= 0 ||
+             ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_IMMEDIATE_EXIT) <= 0 ||
+             (size = ioctl(fd, KVM_GET_VCPU_MMAP_SIZE, 0)) < (int)sizeof(struct kvm_run))) {
             close(fd);
             fd = -1;
             errno = ENOTSUP;
@@ -41,8 +42,8 @@ int kvm_open(guint *ret_vcpu_size)
     return fd;
 }
 
-gboolean kvm_add_slot(const KvmMachine *m, guint slot, guint64 gpa, const guint8 *host,
-                      gsize size, guint flags, GError **error)
+gboolean kvm_add_slot(const KvmMachine *m, guint slot, guint64 gpa, const guint8 *host, gsize size,
+                      guint flags, GError **error)
 {
     struct kvm_userspace_memory_region region = {
         .slot = slot,

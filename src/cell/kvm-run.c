@@ -86,8 +86,8 @@ gboolean kvm_enter(Cell *cell, guint n, GError **error)
         g_set_error(error, CELL_ERROR, CELL_ERROR_VIOLATION, "KVM_RUN: %s%s", g_strerror(code),
                     where);
     } else {
-        g_set_error(error, CELL_ERROR, CELL_ERROR_VIOLATION, "%s%s",
-                    exit_name(c->run->exit_reason), where);
+        g_set_error(error, CELL_ERROR, CELL_ERROR_VIOLATION, "%s%s", exit_name(c->run->exit_reason),
+                    where);
     }
     return FALSE;
 }

@@ -32,7 +32,9 @@ static const struct {
 };
 
 G_STATIC_ASSERT((FINE + (ABI_PAYLOAD_END - ABI_PAYLOAD_START) / CELL_HUGE +
-                 ((ABI_MAX_CPUS + 1) * ABI_BLOCK_SIZE) / CELL_HUGE) * ABI_PAGE <= CELL_TABLES_SIZE);
+                 ((ABI_MAX_CPUS + 1) * ABI_BLOCK_SIZE) / CELL_HUGE) *
+                    ABI_PAGE <=
+                CELL_TABLES_SIZE);
 
 static guint64 *table(const CellPart *core, guint page)
 {

@@ -12,7 +12,7 @@
  * finds is a machine with its memory cleared and its registers set anew. */
 static struct {
     GMutex mutex;
-    KvmMachine *machine;    /* NULL: none */
+    KvmMachine *machine; /* NULL: none */
     CellPart *part;
 } parked;
 

@@ -7,17 +7,17 @@
 #include "cell/memory.h"
 
 /* Guest-physical addresses: what is mapped where is the page tables' business. */
-#define KVM_GPA_TEXT 0x00000000ull      /* text and rodata, a read-only slot */
+#define KVM_GPA_TEXT 0x00000000ull /* text and rodata, a read-only slot */
 #define KVM_GPA_CORE 0x10000000ull
-#define KVM_GPA_CODEC 0x40000000ull     /* + cpu * KVM_GPA_STRIDE */
+#define KVM_GPA_CODEC 0x40000000ull /* + cpu * KVM_GPA_STRIDE */
 #define KVM_GPA_STRIDE 0x04000000ull
 
 /* Of a cell. */
 typedef struct {
     int vm;
-    guint vcpu_size;        /* bytes of struct kvm_run's mapping */
+    guint vcpu_size; /* bytes of struct kvm_run's mapping */
     const CellPayload *payload;
-    const guint8 *text;     /* of the payload, when the machine was made */
+    const guint8 *text; /* of the payload, when the machine was made */
 } KvmMachine;
 
 /* Of a cpu; CellPart.machine. */
@@ -39,8 +39,8 @@ gboolean kvm_fail(GError **error, const char *what);
 /* /dev/kvm, open as long as the program runs, and the size of a vCPU's mapping; -1 and errno. */
 int kvm_open(guint *ret_vcpu_size);
 /* Slot numbers: 0 the text, 1 + n the part of cpu n. */
-gboolean kvm_add_slot(const KvmMachine *m, guint slot, guint64 gpa, const guint8 *host,
-                      gsize size, guint flags, GError **error);
+gboolean kvm_add_slot(const KvmMachine *m, guint slot, guint64 gpa, const guint8 *host, gsize size,
+                      guint flags, GError **error);
 /* Make the vCPU of a cpu whose memory is there, and run it to its first doorbell. */
 gboolean kvm_add_vcpu(const KvmMachine *m, Cell *cell, guint n, GError **error);
 /* The second half of that, for a vCPU that is there. */

@@ -32,8 +32,9 @@ static guint8 *map(gsize size, gboolean shared, GError **error)
                      (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (p == MAP_FAILED) {
-        g_set_error(error, CELL_ERROR, CELL_ERROR_START, "Could not map %" G_GSIZE_FORMAT
-                    " bytes for a cell: %s", all, g_strerror(errno));
+        g_set_error(error, CELL_ERROR, CELL_ERROR_START,
+                    "Could not map %" G_GSIZE_FORMAT " bytes for a cell: %s", all,
+                    g_strerror(errno));
         return NULL;
     }
     guint8 *base = (guint8 *)align_up((guintptr)p, CELL_HUGE);
@@ -131,8 +132,7 @@ static CellCpu *make_cpu(Cell *cell, guint n, const CellPayload *payload, CellPa
         guint8 *constants = (guint8 *)(guintptr)payload->rodata.bytes;
         memcpy(part->data, payload->data.bytes, payload->data.file_size);
         add_area(cpu, cell_arena_address(0), part->arena, part->arena_size, TRUE);
-        add_area(cpu, block + ABI_BLOCK_STACK, part->block + ABI_BLOCK_STACK, ABI_STACK_SIZE,
-                 TRUE);
+        add_area(cpu, block + ABI_BLOCK_STACK, part->block + ABI_BLOCK_STACK, ABI_STACK_SIZE, TRUE);
         add_area(cpu, block + ABI_BLOCK_IN, cpu->in, ABI_TABLE_SIZE, TRUE);
         add_area(cpu, block + ABI_BLOCK_OUT, cpu->out, ABI_TABLE_SIZE, TRUE);
         add_area(cpu, payload->data.address, part->data, payload->data.size, TRUE);

@@ -11,16 +11,16 @@
 
 /* Host mappings in which a cpu's memory lies. */
 struct CellPart {
-    guint8 *base;           /* page-aligned; a codec's and all arenas on 2 MiB */
+    guint8 *base; /* page-aligned; a codec's and all arenas on 2 MiB */
     gsize size;
-    guint8 *tables;         /* page tables (kvm), in the core */
-    guint8 *data;           /* the payload's data, in the core */
+    guint8 *tables; /* page tables (kvm), in the core */
+    guint8 *data;   /* the payload's data, in the core */
     guint8 *block;
     guint8 *arena;
-    gsize arena_size;       /* multiples of 2 MiB */
-    guint8 *window;         /* codecs */
+    gsize arena_size; /* multiples of 2 MiB */
+    guint8 *window;   /* codecs */
     gsize window_size;
-    gpointer machine;       /* of the back end: what runs the cpu */
+    gpointer machine; /* of the back end: what runs the cpu */
 };
 
 #define CELL_TABLES_SIZE 0x20000u

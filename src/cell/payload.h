@@ -9,16 +9,16 @@
 #include <glib.h>
 
 typedef struct {
-    guint64 address;        /* in the cell, on a page */
-    const guint8 *bytes;    /* in the program, on a page */
-    gsize file_size, size;  /* bytes that are there; with the zeros behind them */
+    guint64 address;       /* in the cell, on a page */
+    const guint8 *bytes;   /* in the program, on a page */
+    gsize file_size, size; /* bytes that are there; with the zeros behind them */
 } CellSegment;
 
 typedef struct {
     const guint8 *elf;
     gsize elf_size;
     guint64 entry;
-    CellSegment text, rodata, data;     /* rodata follows text, in the cell and in the program */
+    CellSegment text, rodata, data; /* rodata follows text, in the cell and in the program */
 } CellPayload;
 
 /* The payload of this program. */

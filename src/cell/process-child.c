@@ -151,11 +151,11 @@ static void limit(int resource, rlim_t most, gboolean hard)
 
 static void set_limits(const ProcessChild *c)
 {
-    limit(RLIMIT_CORE, 0, TRUE);        /* a core would hold the image's data */
+    limit(RLIMIT_CORE, 0, TRUE); /* a core would hold the image's data */
     limit(RLIMIT_FSIZE, 0, TRUE);
     limit(RLIMIT_NPROC, 0, TRUE);
     limit(RLIMIT_MEMLOCK, 0, TRUE);
-    limit(RLIMIT_CPU, c->cpu_seconds, FALSE);   /* the host raises it while all is well */
+    limit(RLIMIT_CPU, c->cpu_seconds, FALSE); /* the host raises it while all is well */
     limit(RLIMIT_AS, ABI_LAYOUT_END, TRUE);
 }
 

@@ -13,8 +13,7 @@
 
 #include "cell/process.h"
 
-#define LOAD(member)                                                                               \
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))
+#define LOAD(member) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))
 /* The halves of an argument; little endian. */
 #define LOAD_LOW(n) LOAD(args[n])
 #define LOAD_HIGH(n) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[n]) + 4)
@@ -24,18 +23,13 @@
 
 /* A call whose first argument must be a certain number; 7 lines. */
 #define ALLOW_WITH(number, first)                                                                  \
-    ONLY_IF(number, 6),                                                                            \
-    LOAD_HIGH(0),                                                                                  \
-    ONLY_IF(0, 3),                                                                                 \
-    LOAD_LOW(0),                                                                                   \
-    ONLY_IF(first, 1),                                                                             \
-    RETURN(SECCOMP_RET_ALLOW),                                                                     \
-    RETURN(SECCOMP_RET_KILL_PROCESS)
+    ONLY_IF(number, 6), LOAD_HIGH(0), ONLY_IF(0, 3), LOAD_LOW(0), ONLY_IF(first, 1),               \
+        RETURN(SECCOMP_RET_ALLOW), RETURN(SECCOMP_RET_KILL_PROCESS)
 
 static struct sock_filter lines[] = {
     LOAD(arch),
     ONLY_IF(AUDIT_ARCH_X86_64, 1),
-    LOAD(nr),       /* calls of the x32 kind have a bit more, and none of these numbers */
+    LOAD(nr), /* calls of the x32 kind have a bit more, and none of these numbers */
     /* wait for the host's answer */
     ALLOW_WITH(SYS_read, PROCESS_CHANNEL),
     /* ring the doorbell */

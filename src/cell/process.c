@@ -124,8 +124,7 @@ static gboolean process_enter(Cell *cell, guint n, GError **error)
 
     raise_cpu_limit(c);
     /* A failure shows as the end of the child's stream. */
-    while (send(c->channel, &byte, 1, MSG_NOSIGNAL) < 0 && errno == EINTR) {
-    }
+    while (send(c->channel, &byte, 1, MSG_NOSIGNAL) < 0 && errno == EINTR) {}
     return wait_for_ring(cell, cpu, error);
 }
 
@@ -207,8 +206,7 @@ static void process_stop(Cell *cell)
         }
         if (c && c->pid > 0) {
             kill(c->pid, SIGKILL);
-            while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR) {
-            }
+            while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR) {}
         }
         g_free(c);
         cell_unmake_cpu(cell->cpus[i]);

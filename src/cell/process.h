@@ -13,22 +13,22 @@
 
 /* Of a cpu; CellPart.machine. */
 typedef struct {
-    pid_t pid;              /* 0: none, or waited for */
-    int channel;            /* our end */
-    gint64 started;         /* monotonic microseconds */
-    gint64 limited;         /* when its CPU time limit was last raised */
+    pid_t pid;      /* 0: none, or waited for */
+    int channel;    /* our end */
+    gint64 started; /* monotonic microseconds */
+    gint64 limited; /* when its CPU time limit was last raised */
 } ProcessCpu;
 
 /* All that a child needs, made before the fork. */
 typedef struct {
     const CellPayload *payload;
-    const CellPart *core;       /* of cpu 0 */
-    const CellPart *part;       /* its own */
+    const CellPart *core; /* of cpu 0 */
+    const CellPart *part; /* its own */
     guint cpu;
-    int channel;                /* its end of the channel */
-    guint64 fault_handler;      /* in the cell, 0: none */
-    guint cpu_seconds;          /* first limit of CPU time */
-    gboolean use_xrstor;        /* the processor has XSAVE, and the kernel uses it */
+    int channel;           /* its end of the channel */
+    guint64 fault_handler; /* in the cell, 0: none */
+    guint cpu_seconds;     /* first limit of CPU time */
+    gboolean use_xrstor;   /* the processor has XSAVE, and the kernel uses it */
 } ProcessChild;
 
 /* In the child: become the cpu. Never returns. */

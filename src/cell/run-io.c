@@ -31,8 +31,8 @@ static gint64 next_data(IoFile *file, guint64 offset, GError **error)
 
 static gint64 run_one(const CellCpu *cpu, IoFile *file, const struct abi_io *op, GError **error)
 {
-    guint8 *host = cell_translate(cpu, (CellAddress){ op->address }, op->length,
-                                  op->op == ABI_IO_READ);
+    guint8 *host =
+        cell_translate(cpu, (CellAddress){ op->address }, op->length, op->op == ABI_IO_READ);
     gsize present = 0;
     guint64 size;
 
@@ -67,8 +67,8 @@ void cell_run_io(Cell *cell, const CellCpu *cpu, struct abi_io *ops, guint n)
     for (guint i = 0; i < n; i++) {
         g_autoptr(GError) error = NULL;
 
-        ops[i].result = failed ? NOT_RUN
-                               : run_one(cpu, cell->handles[ops[i].handle].file, &ops[i], &error);
+        ops[i].result =
+            failed ? NOT_RUN : run_one(cpu, cell->handles[ops[i].handle].file, &ops[i], &error);
         if (error) {
             ops[i].result = error->code > 0 && error->code < 4096 ? -error->code : -EIO;
             failed = TRUE;

@@ -44,8 +44,7 @@ static gboolean check_use(Cell *cell, const CellUse *use, GError **error)
         use->doorbells - FREE_DOORBELLS > total_size(cell) / BYTES_PER_DOORBELL) {
         return refuse(error, CELL_ERROR_LIMIT, "a flood of requests");
     }
-    if (use->bytes > FREE_BYTES &&
-        (use->bytes - FREE_BYTES) / BYTES_FACTOR > total_size(cell)) {
+    if (use->bytes > FREE_BYTES && (use->bytes - FREE_BYTES) / BYTES_FACTOR > total_size(cell)) {
         return refuse(error, CELL_ERROR_LIMIT, "more bytes moved than any image is worth");
     }
     return TRUE;
@@ -65,11 +64,11 @@ static gboolean check_head(struct abi_head head, gsize size, guint kind, GError 
 /* What an operation needs, by its number. */
 static const struct {
     const char *name;
-    CellRights right;       /* 0: any handle will do */
-    gboolean range;         /* offset and length are a range of the file */
-    gboolean bounded;       /* that must stay below what the handle may grow to */
+    CellRights right; /* 0: any handle will do */
+    gboolean range;   /* offset and length are a range of the file */
+    gboolean bounded; /* that must stay below what the handle may grow to */
     gboolean memory, to_cell;
-    guint flags;            /* greatest value */
+    guint flags; /* greatest value */
 } operations[] = {
     [ABI_IO_READ] = { "read", CELL_READ, TRUE, FALSE, TRUE, TRUE, 0 },
     [ABI_IO_WRITE] = { "write", CELL_WRITE, TRUE, TRUE, TRUE, FALSE, 0 },
@@ -125,8 +124,8 @@ static gboolean check_operation(Cell *cell, const CellCpu *cpu, const struct abi
     guint64 end = h->rights & CELL_GROW ? MAX(h->max_size, h->size) : h->size;
     if (operations[op->op].bounded && !range_fits(op->offset, length, end)) {
         return refuse(error, CELL_ERROR_LIMIT,
-                      "%s up to offset %" G_GUINT64_FORMAT " of handle %u, which may grow to %"
-                      G_GUINT64_FORMAT " bytes",
+                      "%s up to offset %" G_GUINT64_FORMAT
+                      " of handle %u, which may grow to %" G_GUINT64_FORMAT " bytes",
                       name, op->offset + length, op->handle, end);
     }
     return TRUE;
@@ -169,8 +168,7 @@ static gboolean serve_emit(CellCpu *cpu, CellCall *call, const struct abi_reques
         call->emitted = g_byte_array_new();
     }
     if (request->done > CELL_MAX_EMITTED - call->emitted->len) {
-        return refuse(error, CELL_ERROR_LIMIT, "an answer of more than %u bytes",
-                      CELL_MAX_EMITTED);
+        return refuse(error, CELL_ERROR_LIMIT, "an answer of more than %u bytes", CELL_MAX_EMITTED);
     }
     if (request->done) {
         g_byte_array_append(call->emitted, piece, request->done);
@@ -226,8 +224,8 @@ gboolean cell_serve(Cell *cell, guint n, CellCall *call, CellUse *use, gboolean 
         case ABI_REQ_IO:
             return serve_io(cell, cpu, request.count, use, error);
         case ABI_REQ_PROGRESS:
-            go_on = !call->progress ||
-                    call->progress(request.done, request.total, call->progress_data);
+            go_on =
+                !call->progress || call->progress(request.done, request.total, call->progress_data);
             cpu->box->request.cancel = !go_on;
             return TRUE;
         case ABI_REQ_EMIT:

@@ -32,8 +32,7 @@ void cell_count_arena(guint64 peak)
 
     while (peak > seen &&
            !atomic_compare_exchange_weak_explicit(&counters.arena_peak, &seen, peak,
-                                                  memory_order_relaxed, memory_order_relaxed)) {
-    }
+                                                  memory_order_relaxed, memory_order_relaxed)) {}
 }
 
 void cell_stats(CellStats *ret_stats)
@@ -56,8 +55,8 @@ void cell_print_stats(void)
     }
     cell_stats(&s);
     fprintf(stderr,
-            "cells: %" G_GUINT64_FORMAT "\ncpus: %" G_GUINT64_FORMAT "\ndoorbells: %" G_GUINT64_FORMAT
-            "\nbytes read: %" G_GUINT64_FORMAT "\nbytes written: %" G_GUINT64_FORMAT
-            "\narena peak: %" G_GUINT64_FORMAT "\n",
+            "cells: %" G_GUINT64_FORMAT "\ncpus: %" G_GUINT64_FORMAT
+            "\ndoorbells: %" G_GUINT64_FORMAT "\nbytes read: %" G_GUINT64_FORMAT
+            "\nbytes written: %" G_GUINT64_FORMAT "\narena peak: %" G_GUINT64_FORMAT "\n",
             s.cells, s.cpus, s.doorbells, s.bytes_read, s.bytes_written, s.arena_peak);
 }

@@ -17,7 +17,7 @@
 
 /* Nobody else in this program uses a real-time signal. */
 #define WATCHDOG_SIGNAL (SIGRTMIN + 5)
-#define DEFAULT_LIMIT 30000u    /* ms */
+#define DEFAULT_LIMIT 30000u /* ms */
 
 static __thread volatile guint8 *armed_flag;
 static __thread volatile sig_atomic_t expired;

@@ -18,28 +18,28 @@ typedef struct CliOption CliOption;
 #define CLI_ERROR (cli_error_quark())
 GQuark cli_error_quark(void);
 typedef enum {
-    CLI_ERROR_FAILED,   /* a message, status 1 */
-    CLI_ERROR_USAGE,    /* the same, followed by "Try 'qemu-img --help' for more information" */
-    CLI_ERROR_SILENT,   /* status 1; all was said already */
-    CLI_ERROR_DONE,     /* no failure: stop with status 0 (a help text was printed) */
+    CLI_ERROR_FAILED, /* a message, status 1 */
+    CLI_ERROR_USAGE,  /* the same, followed by "Try 'qemu-img --help' for more information" */
+    CLI_ERROR_SILENT, /* status 1; all was said already */
+    CLI_ERROR_DONE,   /* no failure: stop with status 0 (a help text was printed) */
 } CliError;
 
 typedef enum { CLI_HUMAN, CLI_JSON, CLI_BAD_OUTPUT } CliOutput;
 
 typedef enum {
     CLI_END = 0,
-    CLI_FLAG,           /* target: gboolean *, becomes TRUE */
-    CLI_STRING,         /* target: char **, the last one wins; any bytes; freed by cli_run() */
-    CLI_OUTPUT,         /* target: CliOutput *, --output */
-    CLI_CALL,           /* call is called, in the order of the command line */
+    CLI_FLAG,   /* target: gboolean *, becomes TRUE */
+    CLI_STRING, /* target: char **, the last one wins; any bytes; freed by cli_run() */
+    CLI_OUTPUT, /* target: CliOutput *, --output */
+    CLI_CALL,   /* call is called, in the order of the command line */
 } CliArg;
 
 struct CliOption {
     CliArg arg;
-    const char *name;           /* long name, without dashes; never NULL */
-    const char *letters;        /* short names, often one; NULL: none */
+    const char *name;    /* long name, without dashes; never NULL */
+    const char *letters; /* short names, often one; NULL: none */
     gpointer target;
-    const char *value;          /* what help calls the value; NULL: takes none */
+    const char *value; /* what help calls the value; NULL: takes none */
     const char *help;
     /* First qemu-img (major * 10000 + minor * 100) that has the long name, and the short ones;
      * 0: all known, CLI_OURS: none. An older profile knows the name too, but reads the command
@@ -50,9 +50,11 @@ struct CliOption {
 
 /* A row; more members follow by name: CLI_OPTION(CLI_FLAG, "quiet", "q", &quiet, NULL, "print
  * nothing but errors", .since = CLI_LONG_NAMES). */
-#define CLI_OPTION(kind, long_name, short_names, where, metavar, words, ...) \
-    { .arg = kind, .name = long_name, .letters = short_names, .target = where, .value = metavar, \
-      .help = words, __VA_ARGS__ }
+#define CLI_OPTION(kind, long_name, short_names, where, metavar, words, ...)                       \
+    {                                                                                              \
+        .arg = kind, .name = long_name, .letters = short_names, .target = where, .value = metavar, \
+        .help = words, __VA_ARGS__                                                                 \
+    }
 
 #define CLI_OURS G_MAXUINT
 /* qemu-img gave each short option a long name then. */
@@ -60,12 +62,12 @@ struct CliOption {
 
 struct CliCommand {
     const char *name;
-    const char *summary;        /* one line for --help */
-    const char *synopsis;       /* what follows the name in --help */
+    const char *summary;  /* one line for --help */
+    const char *synopsis; /* what follows the name in --help */
     /* n_args words are left. Answers the exit status. */
     int (*function)(const CliCommand *self, int n_args, char **args);
-    const CliOption *options;   /* ends with CLI_END; NULL: the function gets all words */
-    int failure;                /* status of a failure other than of usage; 0 means 1 */
+    const CliOption *options; /* ends with CLI_END; NULL: the function gets all words */
+    int failure;              /* status of a failure other than of usage; 0 means 1 */
 };
 
 /* All subcommands by name, ended by a NULL name (commands.c). */

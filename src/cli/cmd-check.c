@@ -96,7 +96,8 @@ static gboolean check_again(Image *img, struct abi_check *check, GError **error)
         printf("The following inconsistencies were found and repaired:\n\n"
                "    %" G_GUINT64_FORMAT " leaked clusters\n"
                "    %" G_GUINT64_FORMAT " corruptions\n\n"
-               "Double checking the fixed image now...\n", leaks, corruptions);
+               "Double checking the fixed image now...\n",
+               leaks, corruptions);
     }
     if (!look(img, 0, check, error)) {
         return FALSE;
@@ -129,8 +130,7 @@ int cmd_check(const CliCommand *self, int n_args, char **args)
     if (n_args != 1) {
         return cli_usage_error(self, "Expecting one image file name");
     }
-    if (!cli_output_valid(opt.output, &error) ||
-        !common_cache(opt.cache, TRUE, &cache, &error) ||
+    if (!cli_output_valid(opt.output, &error) || !common_cache(opt.cache, TRUE, &cache, &error) ||
         (spec = common_spec(args[0], opt.format, opt.image_opts, &error)) == NULL ||
         (img = image_open(spec, flags, cache, &error)) == NULL) {
         return cli_fail(self, g_steal_pointer(&error));

@@ -45,7 +45,7 @@ const CliOption cmd_compare_options[] = {
 
 /* What the progress of a comparison needs to know. */
 typedef struct {
-    guint64 common;             /* bytes of the smaller image */
+    guint64 common; /* bytes of the smaller image */
     gboolean warned;
 } Tale;
 
@@ -146,8 +146,7 @@ int cmd_compare(const CliCommand *self, int n_args, char **args)
         goto end;
     }
     for (guint i = 0; i < 2; i++) {
-        g_autoptr(ImageSpec) spec =
-            common_spec(args[i], opt.format[i], opt.image_opts, &error);
+        g_autoptr(ImageSpec) spec = common_spec(args[i], opt.format[i], opt.image_opts, &error);
         if (spec == NULL || (*img[i] = image_open(spec, flags, cache, &error)) == NULL) {
             goto end;
         }

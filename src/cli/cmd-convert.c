@@ -42,8 +42,7 @@ static gboolean refuse(GError **error, const char *message)
 
 static gboolean read_sparse(const CliOption *option, const char *value, GError **error)
 {
-    if (!size_argument("buffer size for sparse output", value, 0, G_MAXINT64, &opt.sparse,
-                       error)) {
+    if (!size_argument("buffer size for sparse output", value, 0, G_MAXINT64, &opt.sparse, error)) {
         return FALSE;
     }
     if (opt.sparse % SECTOR != 0 || opt.sparse > MOST_SPARSE) {
@@ -68,11 +67,13 @@ static gboolean read_workers(const CliOption *option, const char *value, GError 
     long n = strtol(value, &end, 0);
 
     if (end == value || *end != '\0' || n < 1 || n > MOST_WORKERS) {
-        return refuse(error, profile_has(FACT_HELP_PER_COMMAND)
-                                 ? "Invalid number of coroutines specified. Must be between 1 and "
-                                   G_STRINGIFY(MOST_WORKERS) "."
-                                 : "Invalid number of coroutines. Allowed number of coroutines is "
-                                   "between 1 and " G_STRINGIFY(MOST_WORKERS));
+        return refuse(
+            error,
+            profile_has(FACT_HELP_PER_COMMAND)
+                ? "Invalid number of coroutines specified. Must be between 1 and " G_STRINGIFY(
+                      MOST_WORKERS) "."
+                : "Invalid number of coroutines. Allowed number of coroutines is "
+                  "between 1 and " G_STRINGIFY(MOST_WORKERS));
     }
     opt.workers = (guint)n;
     return TRUE;
@@ -164,10 +165,8 @@ static gboolean check_conflicts(GError **error)
         { opt.compress && opt.copy_range, "Cannot enable copy offloading when -c is used" },
         { opt.sparse_given && opt.copy_range, "Cannot enable copy offloading when -S is used" },
         { opt.salvage && opt.copy_range, "Cannot use copy offloading in salvaging mode" },
-        { opt.no_create && opt.options != NULL,
-          "-o has no effect when skipping image creation" },
-        { opt.target_image_opts && !opt.no_create,
-          "--target-image-opts requires use of -n flag" },
+        { opt.no_create && opt.options != NULL, "-o has no effect when skipping image creation" },
+        { opt.target_image_opts && !opt.no_create, "--target-image-opts requires use of -n flag" },
         { opt.target_is_zero && !opt.no_create, "--target-is-zero requires use of -n flag" },
     };
 
@@ -296,7 +295,8 @@ int cmd_convert(const CliCommand *self, int n_args, char **args)
     if (opt.options != NULL && create_options_want_help(opt.options->str)) {
         const char *filename = n_args > 1 ? args[n_args - 1] : NULL;
         return create_options_help(format, filename, &error)
-                   ? 0 : cli_fail(self, g_steal_pointer(&error));
+                   ? 0
+                   : cli_fail(self, g_steal_pointer(&error));
     }
     if (n_args < 2) {
         cli_error("Must specify image file name");

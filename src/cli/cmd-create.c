@@ -57,8 +57,10 @@ static gboolean take_backing(CreateOptions *options, const char *filename, const
     }
     backing = create_options_get(options, "backing_file");
     if (backing != NULL && g_str_equal(backing, filename)) {
-        return refuse(error, "Error: Trying to create an image with the same filename as the "
-                      "backing file%s", "");
+        return refuse(error,
+                      "Error: Trying to create an image with the same filename as the "
+                      "backing file%s",
+                      "");
     }
     if (backing != NULL && *backing == '\0') {
         return refuse(error, "Expected backing file name, got empty string%s", "");
@@ -73,23 +75,28 @@ static gboolean backing_without_format(CreateOptions *options, const char *filen
     if (!profile_has(FACT_BACKING_FORMAT_NEEDED)) {
         if (found != NULL) {
             image_warn("Deprecated use of backing file without explicit backing format "
-                        "(detected format of %s)", found);
+                       "(detected format of %s)",
+                       found);
             return create_options_set(options, "backing_fmt", found, error);
         }
         image_warn("Deprecated use of unopened backing file without explicit backing format, "
-                    "use of this image requires potentially unsafe format probing");
+                   "use of this image requires potentially unsafe format probing");
         return TRUE;
     }
     if (found != NULL && !profile_has(FACT_DETECTED_FORMAT_LINE)) {
         /* Those versions forgot the newline. */
-        fprintf(stderr, "%s: %s: Backing file specified without backing format\n"
-                "Detected format of %s.", g_get_prgname(), filename, found);
+        fprintf(stderr,
+                "%s: %s: Backing file specified without backing format\n"
+                "Detected format of %s.",
+                g_get_prgname(), filename, found);
         g_set_error_literal(error, CLI_ERROR, CLI_ERROR_SILENT, "");
         return FALSE;
     }
     if (found != NULL) {
-        return refuse(error, "Backing file specified without backing format\n"
-                      "Detected format of %s.", found);
+        return refuse(error,
+                      "Backing file specified without backing format\n"
+                      "Detected format of %s.",
+                      found);
     }
     return refuse(error, "Backing file specified without backing format%s", "");
 }
@@ -144,7 +151,8 @@ static gboolean create_file(const char *filename, const char *format, const Crea
         g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED,
                     "The image size is too large for file format '%s'%s", format,
                     create_options_has_name(options, "cluster_size")
-                        ? " (try using a larger cluster size)" : "");
+                        ? " (try using a larger cluster size)"
+                        : "");
     } else {
         g_propagate_error(error, g_steal_pointer(&reason));
     }
@@ -198,7 +206,8 @@ int cmd_create(const CliCommand *self, int n_args, char **args)
 
     if (opt.options != NULL && create_options_want_help(opt.options->str)) {
         return create_options_help(format, n_args > 0 ? args[0] : NULL, &error)
-                   ? 0 : cli_fail(self, g_steal_pointer(&error));
+                   ? 0
+                   : cli_fail(self, g_steal_pointer(&error));
     }
     if (n_args == 0) {
         return cli_usage_error(self, "Expecting image file name");

@@ -93,8 +93,7 @@ int cmd_info(const CliCommand *self, int n_args, char **args)
     if (n_args != 1) {
         return cli_usage_error(self, "Expecting one image file name");
     }
-    if (!cli_output_valid(opt.output, &error) ||
-        !common_cache(opt.cache, FALSE, &cache, &error)) {
+    if (!cli_output_valid(opt.output, &error) || !common_cache(opt.cache, FALSE, &cache, &error)) {
         return cli_fail(self, g_steal_pointer(&error));
     }
     list = tell_chain(args[0], cache, &error);

@@ -11,16 +11,15 @@
 typedef struct {
     const char *name;
     const char *without_arguments;
-    const char *since_10_1;     /* NULL: the same words */
-    gboolean hint;              /* "Try ... --help" follows */
+    const char *since_10_1; /* NULL: the same words */
+    gboolean hint;          /* "Try ... --help" follows */
 } LaterWords;
 
 static const LaterWords later_words[] = {
     { "amend", "Must specify options (-o)", NULL, TRUE },
     { "bench", "Expecting one image file name", NULL, TRUE },
-    { "bitmap",
-      "Need at least one of --add, --remove, --clear, --enable, --disable, or --merge", NULL,
-      FALSE },
+    { "bitmap", "Need at least one of --add, --remove, --clear, --enable, --disable, or --merge",
+      NULL, FALSE },
     { "commit", "Expecting one image file name", NULL, TRUE },
     { "dd", "Must specify both input and output files", NULL, FALSE },
     { "measure", "Either --size N or one filename must be specified.", NULL, FALSE },

@@ -30,7 +30,7 @@ const CliOption cmd_map_options[] = {
 
 typedef struct {
     gboolean any;
-    gboolean unknown_place;     /* the human form met data it cannot show */
+    gboolean unknown_place; /* the human form met data it cannot show */
 } Printer;
 
 static const char *word(gboolean b)
@@ -40,8 +40,8 @@ static const char *word(gboolean b)
 
 static void print_json(const CopyMapEntry *e, gboolean first)
 {
-    printf("%s{ \"start\": %" G_GUINT64_FORMAT ", \"length\": %" G_GUINT64_FORMAT
-           ", \"depth\": %u", first ? "" : ",\n", e->start, e->length, e->depth);
+    printf("%s{ \"start\": %" G_GUINT64_FORMAT ", \"length\": %" G_GUINT64_FORMAT ", \"depth\": %u",
+           first ? "" : ",\n", e->start, e->length, e->depth);
     if (profile_has(FACT_MAP_PRESENT)) {
         printf(", \"present\": %s", word(e->present));
     }
@@ -66,7 +66,8 @@ static gboolean print_entry(const CopyMapEntry *e, gpointer data)
         return FALSE;
     } else if (e->data && !e->zero) {
         printf("%#-16" G_GINT64_MODIFIER "x%#-16" G_GINT64_MODIFIER "x%#-16" G_GINT64_MODIFIER
-               "x%s\n", e->start, e->length, e->offset, e->filename);
+               "x%s\n",
+               e->start, e->length, e->offset, e->filename);
     }
     printer->any = TRUE;
     return TRUE;

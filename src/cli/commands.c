@@ -16,16 +16,16 @@ const CliCommand cli_commands[] = {
       "(--merge SOURCE | --add | --remove | --clear | --enable | --disable)... "
       "[-b FILE [-F FMT]] [-g GRANULARITY] [--object OBJDEF] [--image-opts | -f FMT] FILE BITMAP",
       .function = cmd_later },
-    { "cell", "Tell which kinds of cell work here", "[--output=human|json]",
-      .function = cmd_cell, .options = cmd_cell_options },
+    { "cell", "Tell which kinds of cell work here", "[--output=human|json]", .function = cmd_cell,
+      .options = cmd_cell_options },
     { "check", "Check an image for errors and leaks",
-      OPEN "[-q] [-f FMT] [--output=human|json] [-r leaks|all] [-T CACHE] [-U] FILE", .function = cmd_check,
-      .options = cmd_check_options },
+      OPEN "[-q] [-f FMT] [--output=human|json] [-r leaks|all] [-T CACHE] [-U] FILE",
+      .function = cmd_check, .options = cmd_check_options },
     { "commit", "Write an image's changes into its backing file",
       OPEN "[-q] [-f FMT] [-t CACHE] [-b BASE] [-r RATE] [-d] [-p] FILE", .function = cmd_later },
     { "compare", "Compare the content of two images",
-      OPEN "[-f FMT] [-F FMT] [-T CACHE] [-p] [-q] [-s] [-U] FILE1 FILE2",
-      .function = cmd_compare, .options = cmd_compare_options, .failure = 2 },
+      OPEN "[-f FMT] [-F FMT] [-T CACHE] [-p] [-q] [-s] [-U] FILE1 FILE2", .function = cmd_compare,
+      .options = cmd_compare_options, .failure = 2 },
     { "convert", "Copy images into a new one, in any format",
       OPEN
       "[--target-image-opts] [--target-is-zero] [--bitmaps [--skip-broken-bitmaps]] [-U] [-C] [-c] "
@@ -33,8 +33,8 @@ const CliCommand cli_commands[] = {
       "[-l SNAPSHOT] [-S SIZE] [-r RATE] [-m N] [-W] [--salvage] FILE [FILE2 [...]] OUTPUT",
       .function = cmd_convert, .options = cmd_convert_options },
     { "create", "Make a new image",
-      "[--object OBJDEF] [-q] [-f FMT] [-b FILE [-F FMT]] [-u] [-o OPTIONS] FILE [SIZE]", .function = cmd_create,
-      .options = cmd_create_options },
+      "[--object OBJDEF] [-q] [-f FMT] [-b FILE [-F FMT]] [-u] [-o OPTIONS] FILE [SIZE]",
+      .function = cmd_create, .options = cmd_create_options },
     { "dd", "Copy a part of an image",
       "[--image-opts] [-U] [-f FMT] [-O FMT] [bs=SIZE] [count=N] [skip=N] if=FILE of=FILE",
       .function = cmd_later },
@@ -55,8 +55,7 @@ const CliCommand cli_commands[] = {
       OPEN "[-f FMT] [--preallocation=MODE] [-q] [--shrink] FILE [+|-]SIZE",
       .function = cmd_later },
     { "snapshot", "List, make, apply or delete snapshots inside an image",
-      OPEN "[-U] [-q] [-l | -a SNAPSHOT | -c SNAPSHOT | -d SNAPSHOT] FILE",
-      .function = cmd_later },
+      OPEN "[-U] [-q] [-l | -a SNAPSHOT | -c SNAPSHOT | -d SNAPSHOT] FILE", .function = cmd_later },
     { NULL },
 };
 

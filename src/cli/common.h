@@ -7,21 +7,21 @@
 #include "image/image.h"
 
 /* Rows that mean the same everywhere; where is CliOption's target. */
-#define COMMON_FORMAT(where) \
-    CLI_OPTION(CLI_STRING, "format", "f", where, "FMT", \
+#define COMMON_FORMAT(where)                                                                       \
+    CLI_OPTION(CLI_STRING, "format", "f", where, "FMT",                                            \
                "format of the image; by default it is probed")
-#define COMMON_IMAGE_OPTS(where) \
-    CLI_OPTION(CLI_FLAG, "image-opts", NULL, where, NULL, \
+#define COMMON_IMAGE_OPTS(where)                                                                   \
+    CLI_OPTION(CLI_FLAG, "image-opts", NULL, where, NULL,                                          \
                "the image is named by options, key=value,...")
-#define COMMON_FORCE_SHARE(where) \
+#define COMMON_FORCE_SHARE(where)                                                                  \
     CLI_OPTION(CLI_FLAG, "force-share", "U", where, NULL, "open the image even if it is in use")
-#define COMMON_OUTPUT(where) \
+#define COMMON_OUTPUT(where)                                                                       \
     CLI_OPTION(CLI_OUTPUT, "output", NULL, where, "human|json", "form of the output")
-#define COMMON_QUIET(where) \
-    CLI_OPTION(CLI_FLAG, "quiet", "q", where, NULL, "print nothing but errors", \
+#define COMMON_QUIET(where)                                                                        \
+    CLI_OPTION(CLI_FLAG, "quiet", "q", where, NULL, "print nothing but errors",                    \
                .since = CLI_LONG_NAMES)
-#define COMMON_PROGRESS(where) \
-    CLI_OPTION(CLI_FLAG, "progress", "p", where, NULL, "show how far the work is", \
+#define COMMON_PROGRESS(where)                                                                     \
+    CLI_OPTION(CLI_FLAG, "progress", "p", where, NULL, "show how far the work is",                 \
                .since = CLI_LONG_NAMES)
 
 /* What an argument names: a file name, or with image_opts an option string. */

@@ -46,8 +46,10 @@ static gboolean take_backing(ConvertTarget *t, CreateOptions *options, guint n_s
     }
     t->has_backing = TRUE;
     if (n_sources > 1) {
-        return refuse(error, "Having a backing file for the target makes no sense when "
-                      "concatenating multiple input images%s", "");
+        return refuse(error,
+                      "Having a backing file for the target makes no sense when "
+                      "concatenating multiple input images%s",
+                      "");
     }
     if (!is_given(options, "backing_fmt")) {
         return refuse(error, "Use of backing file requires explicit backing format%s", "");
@@ -98,8 +100,7 @@ static gboolean create(ConvertTarget *t, GPtrArray *sources, guint64 total, GErr
         (options = create_options_new(t->format, t->filename, error)) == NULL ||
         (t->options != NULL && !create_options_parse(options, t->options, error)) ||
         !create_options_set(options, "size", size, error) ||
-        !take_backing(t, options, sources->len, error) ||
-        !check_compression(t, options, error)) {
+        !take_backing(t, options, sources->len, error) || !check_compression(t, options, error)) {
         return FALSE;
     }
     if (t->compress && g_str_equal(t->format, "raw")) {
@@ -147,8 +148,10 @@ static gboolean check_opened(ConvertTarget *t, guint64 total, GError **error)
                       image_format_name(t->img));
     }
     if (t->claimed_zero && t->has_backing) {
-        return refuse(error, "Cannot use --target-is-zero when the destination image has a "
-                      "backing file%s", "");
+        return refuse(error,
+                      "Cannot use --target-is-zero when the destination image has a "
+                      "backing file%s",
+                      "");
     }
     return TRUE;
 }
@@ -162,8 +165,10 @@ gboolean convert_target_open(ConvertTarget *t, GPtrArray *sources, guint64 total
     if (t->exists) {
         t->has_backing = t->backing != NULL;
         if (t->has_backing && sources->len > 1) {
-            return refuse(error, "Having a backing file for the target makes no sense when "
-                          "concatenating multiple input images%s", "");
+            return refuse(error,
+                          "Having a backing file for the target makes no sense when "
+                          "concatenating multiple input images%s",
+                          "");
         }
         if (!check_bitmaps(t, sources, error)) {
             return FALSE;
@@ -178,8 +183,8 @@ gboolean convert_target_open(ConvertTarget *t, GPtrArray *sources, guint64 total
     }
     t->direct = (cache & IO_NO_CACHE) != 0 || io_kind(image_file(t->img)) == IO_KIND_HOST_DEVICE;
     t->is_zero = t->exists ? t->claimed_zero : fresh_is_zero(t);
-    t->backing_size = image_backing(t->img) != NULL ? image_size(image_backing(t->img))
-                                                    : G_MAXUINT64;
+    t->backing_size =
+        image_backing(t->img) != NULL ? image_size(image_backing(t->img)) : G_MAXUINT64;
     return check_opened(t, total, error);
 }
 

@@ -8,20 +8,20 @@
 typedef struct {
     /* what is wanted; strings are borrowed */
     const char *filename;
-    const char *format;         /* NULL: told by image_opts */
-    const char *options;        /* -o, joined; NULL: none */
-    const char *backing, *backing_format;   /* -B, -F */
+    const char *format;                   /* NULL: told by image_opts */
+    const char *options;                  /* -o, joined; NULL: none */
+    const char *backing, *backing_format; /* -B, -F */
     const char *cache_word;
     gboolean image_opts;
-    gboolean exists;            /* -n */
-    gboolean claimed_zero;      /* --target-is-zero */
+    gboolean exists;       /* -n */
+    gboolean claimed_zero; /* --target-is-zero */
     gboolean compress, sparse, bitmaps, skip_broken;
     /* what convert_target_open() finds */
     Image *img;
-    gboolean has_backing;       /* as the user says: -B */
-    guint64 backing_size;       /* of the target's real backing file; else G_MAXUINT64 */
-    gboolean is_zero;           /* what is not written reads as zeros */
-    gboolean direct;            /* written without the page cache, or a device */
+    gboolean has_backing; /* as the user says: -B */
+    guint64 backing_size; /* of the target's real backing file; else G_MAXUINT64 */
+    gboolean is_zero;     /* what is not written reads as zeros */
+    gboolean direct;      /* written without the page cache, or a device */
 } ConvertTarget;
 
 /* Make (unless it exists) and open the target for total bytes from the sources. Messages are

@@ -78,9 +78,11 @@ gboolean create_options_parse(CreateOptions *options, const char *joined, GError
         /* "name" is on, "noname" is off; "id" is nobody's. */
         negated = value == NULL && g_str_has_prefix(name, "no");
         word = negated ? name + 2 : name;
-        if (!g_str_equal(word, "id") &&
-            !create_options_set(options, word, value != NULL ? value : negated ? "off" : "on",
-                                error)) {
+        if (!g_str_equal(word, "id") && !create_options_set(options, word,
+                                                            value != NULL ? value
+                                                            : negated     ? "off"
+                                                                          : "on",
+                                                            error)) {
             return FALSE;
         }
     }

@@ -11,13 +11,13 @@
 
 typedef struct {
     const struct fmt_option *row;
-    char *text;                 /* as given, NULL: not given */
-    guint64 number;             /* SIZE, NUMBER and BOOL: the value, given or fallback */
+    char *text;     /* as given, NULL: not given */
+    guint64 number; /* SIZE, NUMBER and BOOL: the value, given or fallback */
 } Slot;
 
 struct CreateOptions {
     guint n_slots;
-    Slot slots[];               /* in the order of the tables, the format's first */
+    Slot slots[]; /* in the order of the tables, the format's first */
 };
 
 /* Make a number of a text by the row's type. */
@@ -33,8 +33,8 @@ static gboolean convert(const struct fmt_option *row, const char *text, guint64 
     case FMT_OPTION_BOOL:
         *ret_number = g_strv_contains(yes, text);
         if (!*ret_number && !g_strv_contains(no, text)) {
-            g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED,
-                        "Parameter '%s' expects 'on' or 'off'", row->name);
+            g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED, "Parameter '%s' expects 'on' or 'off'",
+                        row->name);
             return FALSE;
         }
         return TRUE;
@@ -57,7 +57,8 @@ static gboolean convert(const struct fmt_option *row, const char *text, guint64 
             g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED,
                         "Parameter '%s' expects a non-negative number below 2^64\n"
                         "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, "
-                        "peta-\nand exabytes, respectively.", row->name);
+                        "peta-\nand exabytes, respectively.",
+                        row->name);
         }
         return verdict == SIZE_OK;
     default:

@@ -13,12 +13,12 @@
 
 /* What a device can be asked; its size is given. */
 static const struct fmt_option device_rows[] = {
-    { .name = "preallocation", .type = FMT_OPTION_STRING,
+    { .name = "preallocation",
+      .type = FMT_OPTION_STRING,
       .help = "Preallocation mode (allowed values: off)" },
 };
-static const struct fmt_option_table device_options = {
-    "host_device", device_rows, G_N_ELEMENTS(device_rows)
-};
+static const struct fmt_option_table device_options = { "host_device", device_rows,
+                                                        G_N_ELEMENTS(device_rows) };
 
 /* The tables of what can be made, without those of the file below. */
 static const struct {
@@ -76,7 +76,8 @@ GPtrArray *create_options_rows(const char *format, const char *filename, GError 
         g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED,
                     image_driver_known(format)
                         ? "Format driver '%s' does not support image creation"
-                        : "Unknown file format '%s'", format);
+                        : "Unknown file format '%s'",
+                    format);
         return NULL;
     }
     if (filename != NULL) {

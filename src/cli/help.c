@@ -8,8 +8,7 @@
 
 void help_version(void)
 {
-    printf("qemu-img version %s\n%s %s\n", profile_version_string(), PACKAGE_NAME,
-           PACKAGE_VERSION);
+    printf("qemu-img version %s\n%s %s\n", profile_version_string(), PACKAGE_NAME, PACKAGE_VERSION);
 }
 
 void help_of_program(void)
@@ -64,8 +63,8 @@ gboolean help_of_command(const CliOption *option, const char *value, GError **er
         for (const CliOption *o = command->options; o != NULL && o->arg != CLI_END; o++) {
             help_of_option(o);
         }
-        help_of_option(&(CliOption){ .name = "help", .letters = "h",
-                                     .help = "show this help and stop" });
+        help_of_option(
+            &(CliOption){ .name = "help", .letters = "h", .help = "show this help and stop" });
     } else {
         help_of_program();
     }

@@ -8,24 +8,26 @@
 #include "image/options.h"
 
 /* Objects qemu-img can make; of these, secrets are of use here. */
-static const char *const types[] = {
-    "authz-list", "authz-list-file", "authz-simple", "main-loop", "pr-manager-helper", "secret",
-    "secret_keyring", "thread-context", "throttle-group", "tls-cipher-suites", "tls-creds-anon",
-    "tls-creds-psk", "tls-creds-x509", NULL
-};
+static const char *const types[] = { "authz-list",        "authz-list-file",
+                                     "authz-simple",      "main-loop",
+                                     "pr-manager-helper", "secret",
+                                     "secret_keyring",    "thread-context",
+                                     "throttle-group",    "tls-cipher-suites",
+                                     "tls-creds-anon",    "tls-creds-psk",
+                                     "tls-creds-x509",    NULL };
 
 static const struct {
     const char *name, *help;
 } secret_members[] = {
-    { "data", "string" }, { "file", "string" }, { "format", "QCryptoSecretFormat" },
-    { "iv", "string" }, { "keyid", "string" },
+    { "data", "string" }, { "file", "string" },  { "format", "QCryptoSecretFormat" },
+    { "iv", "string" },   { "keyid", "string" },
 };
 
 /* Ids in use. */
 static GHashTable *secrets;
 
 typedef struct {
-    GPtrArray *names, *values;  /* of char *; the last of equal names wins */
+    GPtrArray *names, *values; /* of char *; the last of equal names wins */
     gboolean want_help;
 } Members;
 
@@ -123,8 +125,9 @@ static gboolean read_json(const char *text, Members *members, GError **error)
     g_autoptr(ImageOptions) options = options_from_json(text, &reason);
 
     if (options == NULL) {
-        return refuse(error, "%s", g_str_has_prefix(reason->message, prefix)
-                                       ? reason->message + strlen(prefix) : reason->message);
+        return refuse(error, "%s",
+                      g_str_has_prefix(reason->message, prefix) ? reason->message + strlen(prefix)
+                                                                : reason->message);
     }
     for (guint i = 0; i < options_count(options); i++) {
         const Option *option = options_nth(options, i);
@@ -213,8 +216,7 @@ static gboolean add_secret(const Members *members, const char *id, GError **erro
     if (format != NULL && !g_str_equal(format, "raw") && !g_str_equal(format, "base64")) {
         return refuse(error, "Parameter 'format' does not accept value '%s'", format);
     }
-    if (!take_string(members, "keyid", &keyid, error) ||
-        !take_string(members, "iv", &iv, error) ||
+    if (!take_string(members, "keyid", &keyid, error) || !take_string(members, "iv", &iv, error) ||
         !take_string(members, "data", &data, error) ||
         !take_string(members, "file", &file, error) || !check_names(members, error)) {
         return FALSE;
@@ -239,7 +241,8 @@ static gboolean add_secret(const Members *members, const char *id, GError **erro
         return refuse(error, "No secret with id '%s'", keyid);
     }
     if (keyid != NULL) {
-        return refuse(error, "Secrets that are encrypted themselves are not part of this build of %s",
+        return refuse(error,
+                      "Secrets that are encrypted themselves are not part of this build of %s",
                       PACKAGE_NAME);
     }
     if (!g_hash_table_add(secrets, g_strdup(id))) {
@@ -258,8 +261,7 @@ gboolean object_option(const CliOption *option, const char *value, GError **erro
     if (secrets == NULL) {
         secrets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     }
-    if (*value == '{' ? !read_json(value, &members, error)
-                      : !read_words(value, &members, error)) {
+    if (*value == '{' ? !read_json(value, &members, error) : !read_words(value, &members, error)) {
         return FALSE;
     }
     if (members.want_help) {
@@ -285,9 +287,11 @@ gboolean object_option(const CliOption *option, const char *value, GError **erro
                       type);
     }
     if (!id_is_valid(id)) {
-        return refuse(error, "Parameter '%s' expects an identifier\n"
+        return refuse(error,
+                      "Parameter '%s' expects an identifier\n"
                       "Identifiers consist of letters, digits, '-', '.', '_', starting with a "
-                      "letter.", "id");
+                      "letter.",
+                      "id");
     }
     return add_secret(&members, id, error);
 }

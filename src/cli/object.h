@@ -12,8 +12,8 @@
 gboolean object_option(const CliOption *option, const char *value, GError **error);
 
 /* The row every command with images has. */
-#define OBJECT_OPTION \
-    CLI_OPTION(CLI_CALL, "object", NULL, NULL, "OBJDEF", "define an object, such as a secret", \
+#define OBJECT_OPTION                                                                              \
+    CLI_OPTION(CLI_CALL, "object", NULL, NULL, "OBJDEF", "define an object, such as a secret",     \
                .call = object_option)
 
 #endif

@@ -18,15 +18,15 @@
 typedef struct {
     const CliCommand *command;
     CliOption help;
-    GPtrArray *rows;            /* of const CliOption *: the command's, then help */
+    GPtrArray *rows; /* of const CliOption *: the command's, then help */
 } Known;
 
 /* What getopt_long() made of an argv. */
 typedef struct {
-    GPtrArray *options;         /* "--name" and "--name=value" in the order given; owned */
-    GPtrArray *words;           /* what is left; borrowed */
-    int failed;                 /* '?' or ':' where reading stopped, else 0 */
-    const char *culprit;        /* the word getopt was at; borrowed */
+    GPtrArray *options;  /* "--name" and "--name=value" in the order given; owned */
+    GPtrArray *words;    /* what is left; borrowed */
+    int failed;          /* '?' or ':' where reading stopped, else 0 */
+    const char *culprit; /* the word getopt was at; borrowed */
 } Reading;
 
 static void reading_clear(Reading *reading)
@@ -39,8 +39,12 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reading, reading_clear)
 static void known_init(Known *known, const CliCommand *command)
 {
     *known = (Known){ .command = command, .rows = g_ptr_array_new() };
-    known->help = (CliOption){ CLI_CALL, "help", "h", .target = (gpointer)command,
-                               .help = "show this help and exit", .call = help_of_command };
+    known->help = (CliOption){ CLI_CALL,
+                               "help",
+                               "h",
+                               .target = (gpointer)command,
+                               .help = "show this help and exit",
+                               .call = help_of_command };
     for (const CliOption *o = command->options; o->arg != CLI_END; o++) {
         g_ptr_array_add(known->rows, (gpointer)o);
     }
@@ -156,8 +160,9 @@ static gboolean read_output(const CliOption *option, const char *value, GError *
 {
     CliOutput *output = option->target;
 
-    *output = g_str_equal(value, "human") ? CLI_HUMAN
-              : g_str_equal(value, "json") ? CLI_JSON : CLI_BAD_OUTPUT;
+    *output = g_str_equal(value, "human")  ? CLI_HUMAN
+              : g_str_equal(value, "json") ? CLI_JSON
+                                           : CLI_BAD_OUTPUT;
     if (*output == CLI_BAD_OUTPUT && profile_has(FACT_HELP_PER_COMMAND)) {
         g_set_error(error, CLI_ERROR, CLI_ERROR_USAGE,
                     "--output expects 'human' or 'json', not '%s'", value);
@@ -275,8 +280,8 @@ int cli_run(const CliCommand *command, int argc, char **argv)
         status = complain(&known, &reading, argc, argv);
     } else {
         g_ptr_array_add(reading.words, NULL);
-        status = command->function(command, (int)reading.words->len - 1,
-                                   (char **)reading.words->pdata);
+        status =
+            command->function(command, (int)reading.words->len - 1, (char **)reading.words->pdata);
     }
     release_values(command);
     g_ptr_array_unref(known.rows);

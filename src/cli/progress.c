@@ -8,8 +8,8 @@
 
 static struct {
     gboolean shown;
-    double least;                   /* percent between two lines */
-    double last;                    /* percent, as shown last */
+    double least; /* percent between two lines */
+    double last;  /* percent, as shown last */
 } progress;
 
 static volatile sig_atomic_t asked;

@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 #include "profile/profile.h"
 
-G_DEFINE_QUARK(instar-cli-error-quark, cli_error)
+G_DEFINE_QUARK(instar - cli - error - quark, cli_error)
 
 /* stdio, as g_printerr() would rewrite bytes that are not UTF-8. */
 static void report(const char *message)

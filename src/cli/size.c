@@ -18,7 +18,8 @@ gboolean size_argument(const char *what, const char *text, gint64 min, gint64 ma
     if (verdict != SIZE_INVALID) {
         g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED,
                     "Invalid %s specified. Must be between %" G_GINT64_FORMAT
-                    " and %" G_GINT64_FORMAT ".", what, min, max);
+                    " and %" G_GINT64_FORMAT ".",
+                    what, min, max);
     } else if (profile_has(FACT_SIZE_QUOTED)) {
         g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED, "Invalid %s specified: '%s'", what, text);
     } else {

@@ -12,7 +12,7 @@
 #include "image/image.h"
 
 typedef struct {
-    char *enable, *events, *file;       /* NULL: not given */
+    char *enable, *events, *file; /* NULL: not given */
 } TraceWords;
 
 static void trace_words_clear(TraceWords *words)
@@ -83,8 +83,8 @@ static gboolean split(const char *text, TraceWords *ret_words, GError **error)
         char **slot;
 
         if (!named && p != text) {
-            image_warn("short-form boolean option '%s' deprecated\nPlease use %s=on instead",
-                        name, name);
+            image_warn("short-form boolean option '%s' deprecated\nPlease use %s=on instead", name,
+                       name);
             g_string_append(value, "on");
             p += length;
         } else {
@@ -94,9 +94,10 @@ static gboolean split(const char *text, TraceWords *ret_words, GError **error)
             }
         }
         p += *p == ',';
-        slot = g_str_equal(name, "enable") ? &ret_words->enable
+        slot = g_str_equal(name, "enable")   ? &ret_words->enable
                : g_str_equal(name, "events") ? &ret_words->events
-               : g_str_equal(name, "file") ? &ret_words->file : NULL;
+               : g_str_equal(name, "file")   ? &ret_words->file
+                                             : NULL;
         if (slot == NULL) {
             g_string_free(value, TRUE);
             g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED, "Invalid parameter '%s'", name);

@@ -152,7 +152,8 @@ gboolean copy_bitmaps_check(GPtrArray *bitmaps, GError **error)
             g_autofree char *name = name_of(b);
             g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_FORMAT,
                         "Cannot copy inconsistent bitmap '%s'\nTry --skip-broken-bitmaps, or use "
-                        "'qemu-img bitmap --remove' to delete it", name);
+                        "'qemu-img bitmap --remove' to delete it",
+                        name);
             return FALSE;
         }
     }
@@ -197,7 +198,8 @@ static gboolean add_all(GPtrArray *bitmaps, Image *target, guint64 size, guint *
             g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_FORMAT,
                         "Failed to populate bitmap %s: Bitmaps are of different sizes (destination "
                         "size is %" G_GUINT64_FORMAT ", source size is %" G_GUINT64_FORMAT ") and "
-                        "can't be merged", name, target_size, size);
+                        "can't be merged",
+                        name, target_size, size);
             return FALSE;
         }
     }

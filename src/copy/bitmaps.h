@@ -6,11 +6,11 @@
 #include "image/image.h"
 
 typedef struct {
-    GBytes *name;               /* as recorded, any bytes */
-    guint64 granularity;        /* bytes of disk a bit stands for */
-    gboolean enabled;           /* records what is written */
-    gboolean inconsistent;      /* its content is worth nothing */
-    guint64 entry;              /* the driver's word for it */
+    GBytes *name;          /* as recorded, any bytes */
+    guint64 granularity;   /* bytes of disk a bit stands for */
+    gboolean enabled;      /* records what is written */
+    gboolean inconsistent; /* its content is worth nothing */
+    guint64 entry;         /* the driver's word for it */
 } CopyBitmap;
 
 /* The bitmaps in the order of info, as CopyBitmap; *ret_size (may be NULL) is how many bytes of

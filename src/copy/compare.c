@@ -30,13 +30,13 @@ typedef struct {
     const char *name;
     CopyWalk *walk;
     guint64 size;
-    CopyRun run;                /* what is left of the present run, if length > 0 */
+    CopyRun run; /* what is left of the present run, if length > 0 */
 } Side;
 
 typedef struct {
     guint64 start, length;
-    gboolean read[2];           /* the side has bytes to be read; else it is zeros */
-    guint part[2];              /* where in the task's parts */
+    gboolean read[2]; /* the side has bytes to be read; else it is zeros */
+    guint part[2];    /* where in the task's parts */
 } Chunk;
 
 typedef struct {
@@ -55,15 +55,15 @@ typedef struct {
 typedef struct {
     const CopyCompare *job;
     Side side[2];
-    guint64 common, total;      /* sizes of the smaller and of the larger image */
-    guint64 at;                 /* where the next task begins */
-    guint64 sequence;           /* of the next task */
-    guint64 told;               /* tasks whose progress has been told */
+    guint64 common, total; /* sizes of the smaller and of the larger image */
+    guint64 at;            /* where the next task begins */
+    guint64 sequence;      /* of the next task */
+    guint64 told;          /* tasks whose progress has been told */
     guint n_tasks;
-    Task *tasks;                /* the task with a sequence number is tasks[sequence % n_tasks] */
-    Finding found;              /* the first one so far */
+    Task *tasks;   /* the task with a sequence number is tasks[sequence % n_tasks] */
+    Finding found; /* the first one so far */
     GMutex lock;
-    GCond room;                 /* a task was told */
+    GCond room; /* a task was told */
 } Comparer;
 
 typedef struct {
@@ -178,8 +178,7 @@ static Task *take_task(Comparer *c, Worker *w)
     task->n_chunks = 0;
     task->done = FALSE;
     w->n_parts[0] = w->n_parts[1] = 0;
-    while (add_chunk(c, w, task, used)) {
-    }
+    while (add_chunk(c, w, task, used)) {}
     if (!task->n_chunks) {
         return NULL;
     }
@@ -258,8 +257,7 @@ static void tell(Comparer *c)
         for (guint i = 0; i < task->n_chunks && c->job->progress; i++) {
             guint64 end = task->chunks[i].start + task->chunks[i].length;
             if (c->found.verdict == COPY_SAME || end <= c->found.offset) {
-                c->job->progress(end, MAX(c->side[0].size, c->side[1].size),
-                                 c->job->progress_data);
+                c->job->progress(end, MAX(c->side[0].size, c->side[1].size), c->job->progress_data);
             }
         }
     }

@@ -10,8 +10,8 @@
 
 typedef struct {
     struct abi_extent ask[MOST_QUESTIONS];
-    struct abi_extent meant[MOST_QUESTIONS];    /* the segment; the question may be wider */
-    CopyTask *owner[MOST_QUESTIONS];    /* NULL for LINK and ABORT */
+    struct abi_extent meant[MOST_QUESTIONS]; /* the segment; the question may be wider */
+    CopyTask *owner[MOST_QUESTIONS];         /* NULL for LINK and ABORT */
     guint n;
     struct abi_extent answer[ABI_MAX_EXTENTS];
     guint n_answers;
@@ -69,8 +69,8 @@ static CopyTask *owner_of(const CopyEngine *e, const Talk *talk, const struct ab
 }
 
 /* Give a step to its owner; one that goes on through several questions is cut between them. */
-static gboolean hand_out(const CopyEngine *e, const Talk *talk, struct abi_extent step,
-                         guint taken, guint *at)
+static gboolean hand_out(const CopyEngine *e, const Talk *talk, struct abi_extent step, guint taken,
+                         guint *at)
 {
     while (step.length) {
         CopyTask *owner = owner_of(e, talk, &step, taken, at);
@@ -269,9 +269,7 @@ static void remember(CopyEngine *e, const CopyTask *task, guint16 kind, guint64 
         .ask = { .kind = kind, .guest_offset = start, .length = end - start },
         .sequence = task->sequence,
     };
-    CopyLink *last = e->links->len
-                         ? &g_array_index(e->links, CopyLink, e->links->len - 1)
-                         : NULL;
+    CopyLink *last = e->links->len ? &g_array_index(e->links, CopyLink, e->links->len - 1) : NULL;
 
     if (start >= end) {
         return;

@@ -17,36 +17,36 @@ typedef struct {
     CopyPlan plan;
     const CopyConvert *job;
     CopyCutter *cutter;
-    CopyPiece pending;          /* did not fit in the last task */
+    CopyPiece pending; /* did not fit in the last task */
     GArray *pending_parts;
-    gboolean planned_order;     /* the target has clusters to give */
-    guint batch;                /* tasks per question */
-    guint writers;              /* how many may write at once */
+    gboolean planned_order; /* the target has clusters to give */
+    guint batch;            /* tasks per question */
+    guint writers;          /* how many may write at once */
     guint n_tasks;
-    CopyTask *tasks;            /* number n is tasks[n % n_tasks] */
-    CopyWalk *target_walk;      /* of the planning thread */
-    guint64 asked_end;          /* of the last question, likewise */
-    guint64 answered_end;       /* of the last one that was answered */
+    CopyTask *tasks;       /* number n is tasks[n % n_tasks] */
+    CopyWalk *target_walk; /* of the planning thread */
+    guint64 asked_end;     /* of the last question, likewise */
+    guint64 answered_end;  /* of the last one that was answered */
 
-    GMutex lock;                /* of all below, and of the states of tasks */
+    GMutex lock; /* of all below, and of the states of tasks */
     GCond changed;
-    guint64 taken;              /* tasks collected so far */
-    guint64 planned;            /* tasks whose steps are known */
-    guint64 written;            /* all tasks in front of this one are written */
-    gboolean collected;         /* there is nothing more to collect */
+    guint64 taken;      /* tasks collected so far */
+    guint64 planned;    /* tasks whose steps are known */
+    guint64 written;    /* all tasks in front of this one are written */
+    gboolean collected; /* there is nothing more to collect */
     gboolean collecting, planning;
-    gboolean stalled;           /* no question before everything planned is written */
-    guint reading, writing;     /* tasks that are being read, and written */
-    GArray *links;              /* CopyLink: written, the target does not know */
-    guint64 failed;             /* number of the first task that failed; G_MAXUINT64: none */
-    GError *error;              /* why */
-    guint64 done, total;        /* for progress */
-    gint64 next_write;          /* --rate: no write before then (monotonic, microseconds) */
+    gboolean stalled;       /* no question before everything planned is written */
+    guint reading, writing; /* tasks that are being read, and written */
+    GArray *links;          /* CopyLink: written, the target does not know */
+    guint64 failed;         /* number of the first task that failed; G_MAXUINT64: none */
+    GError *error;          /* why */
+    guint64 done, total;    /* for progress */
+    gint64 next_write;      /* --rate: no write before then (monotonic, microseconds) */
 } CopyEngine;
 
 /* A range that was written, or given up, and belongs to a task. */
 typedef struct {
-    struct abi_extent ask;      /* LINK or ABORT */
+    struct abi_extent ask; /* LINK or ABORT */
     guint64 sequence;
 } CopyLink;
 

@@ -7,11 +7,11 @@
 
 /* Tasks per question to the target's driver, and in flight at once while one question is asked and
  * the tasks of the last one are written: 24 MiB, and 86 doorbells for each GiB of plain data. */
-#define PLAN_TASKS  6u
+#define PLAN_TASKS 6u
 #define PLAN_FLIGHT 12u
 /* Bytes in one task of a target that is compressed: smaller, as there are three buffers of it. For
  * larger clusters fewer threads have to do. */
-#define CODED_TASK    (512u << 10)
+#define CODED_TASK (512u << 10)
 #define LARGE_WORKERS 4u
 
 /* Tasks should not share a cluster of the target, for the driver must hear of the one before it can

@@ -15,20 +15,20 @@
 typedef void (*CopyProgress)(guint64 done, guint64 total, gpointer user_data);
 
 typedef struct {
-    Image **sources;            /* concatenated */
+    Image **sources; /* concatenated */
     guint n_sources;
-    Image *target;              /* opened for writing, big enough */
+    Image *target;               /* opened for writing, big enough */
     gboolean target_has_backing; /* -B: what a source does not allocate itself is left out */
     guint64 target_backing_size; /* bytes, where the target has a backing file; else G_MAXUINT64 */
-    gboolean compress;          /* -c */
-    gboolean target_is_zero;    /* everything unwritten reads as zeros already */
-    gboolean copy_range;        /* -C */
-    gboolean salvage;           /* --salvage */
-    guint64 sparse;             /* -S bytes; 0: everything is written */
-    guint64 rate;               /* -r bytes a second; 0: no limit */
-    guint workers;              /* -m: most threads; 0: as many as useful */
-    gboolean target_direct;     /* no page cache: many writes at once are faster than one */
-    const char *program;        /* begins warnings on stderr; NULL: no warnings */
+    gboolean compress;           /* -c */
+    gboolean target_is_zero;     /* everything unwritten reads as zeros already */
+    gboolean copy_range;         /* -C */
+    gboolean salvage;            /* --salvage */
+    guint64 sparse;              /* -S bytes; 0: everything is written */
+    guint64 rate;                /* -r bytes a second; 0: no limit */
+    guint workers;               /* -m: most threads; 0: as many as useful */
+    gboolean target_direct;      /* no page cache: many writes at once are faster than one */
+    const char *program;         /* begins warnings on stderr; NULL: no warnings */
     CopyProgress progress;
     gpointer progress_data;
 } CopyConvert;
@@ -40,15 +40,15 @@ gboolean copy_convert(const CopyConvert *job, GError **error);
 typedef enum {
     COPY_SAME,
     COPY_DIFFERENT,
-    COPY_ALLOC_MISMATCH,        /* strict: a range is stored in different ways */
-    COPY_STATUS_ERROR,          /* what an image stores where could not be found out */
+    COPY_ALLOC_MISMATCH, /* strict: a range is stored in different ways */
+    COPY_STATUS_ERROR,   /* what an image stores where could not be found out */
     COPY_READ_ERROR,
 } CopyVerdict;
 
 typedef struct {
     Image *a, *b;
-    const char *name_a, *name_b;    /* for messages */
-    gboolean strict;            /* -s */
+    const char *name_a, *name_b; /* for messages */
+    gboolean strict;             /* -s */
     /* done: everything in front of it is the same; total: the size of the larger image. */
     CopyProgress progress;
     gpointer progress_data;
@@ -65,13 +65,13 @@ typedef struct {
     gboolean data, zero, present, compressed, has_offset;
     guint64 offset;
     guint depth;
-    const char *filename;       /* of the layer's file; borrowed from the Image */
+    const char *filename; /* of the layer's file; borrowed from the Image */
 } CopyMapEntry;
 
 /* Walk [start, start+length) through the chain and give merged entries in order; stop when each
  * returns FALSE. An empty range gives no entry. */
 typedef gboolean (*CopyMapFunc)(const CopyMapEntry *entry, gpointer user_data);
-gboolean copy_map(Image *img, guint64 start, guint64 length, CopyMapFunc each,
-                  gpointer user_data, GError **error);
+gboolean copy_map(Image *img, guint64 start, guint64 length, CopyMapFunc each, gpointer user_data,
+                  GError **error);
 
 #endif

@@ -10,17 +10,17 @@
 
 struct CopyCutter {
     const CopyConvert *job;
-    guint32 cluster;            /* of a compressed target, else 0 */
+    guint32 cluster; /* of a compressed target, else 0 */
     guint32 split;
-    guint64 unit;               /* that was cut, and how much of it is left */
+    guint64 unit; /* that was cut, and how much of it is left */
     guint64 unit_left;
     guint64 total;
-    guint64 at;                 /* in the target */
-    guint source;               /* at lies in this one */
-    guint64 base;               /* where it begins in the target */
-    guint64 size;               /* its length */
+    guint64 at;   /* in the target */
+    guint source; /* at lies in this one */
+    guint64 base; /* where it begins in the target */
+    guint64 size; /* its length */
     CopyWalk *walk;
-    CopyRun run;                /* the rest of the run at at, if length > 0 */
+    CopyRun run; /* the rest of the run at at, if length > 0 */
 };
 
 static guint64 source_size(const CopyCutter *c, guint i)
@@ -203,8 +203,10 @@ gboolean copy_cutter_next(CopyCutter *c, CopyPiece *ret_piece, GArray *parts, gb
     if (!ready(c, parts != NULL, error)) {
         return FALSE;
     }
-    piece = c->unit_left ? (CopyPiece){ .kind = COPY_PIECE_DATA, .start = c->at,
-                                        .length = c->unit_left, .unit = c->unit }
+    piece = c->unit_left ? (CopyPiece){ .kind = COPY_PIECE_DATA,
+                                        .start = c->at,
+                                        .length = c->unit_left,
+                                        .unit = c->unit }
                          : next_unit(c);
     if (piece.kind == COPY_PIECE_DATA) {
         guint64 whole = piece.length;

@@ -13,18 +13,18 @@
 #include "copy/read.h"
 
 typedef enum {
-    COPY_PIECE_DATA,            /* to be read */
-    COPY_PIECE_ZERO,            /* reads as zeros */
-    COPY_PIECE_BACKING,         /* the target's backing file has it */
+    COPY_PIECE_DATA,    /* to be read */
+    COPY_PIECE_ZERO,    /* reads as zeros */
+    COPY_PIECE_BACKING, /* the target's backing file has it */
 } CopyPieceKind;
 
 typedef struct {
     CopyPieceKind kind;
-    guint64 start, length;      /* bytes of the target; the length is a multiple of 512 */
-    guint64 unit;               /* where qemu-img's piece begins that this is, or is a part of */
-    guint64 weight;             /* how much it counts for progress */
-    guint first_part, n_parts;  /* DATA: what to read, in the array the cutter was given */
-    gboolean offload;           /* not read: the store copies the bytes itself (-C) */
+    guint64 start, length;     /* bytes of the target; the length is a multiple of 512 */
+    guint64 unit;              /* where qemu-img's piece begins that this is, or is a part of */
+    guint64 weight;            /* how much it counts for progress */
+    guint first_part, n_parts; /* DATA: what to read, in the array the cutter was given */
+    gboolean offload;          /* not read: the store copies the bytes itself (-C) */
 } CopyPiece;
 
 typedef struct CopyCutter CopyCutter;

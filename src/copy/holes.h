@@ -13,7 +13,7 @@
 /* What is known of one layer; begin with zeros. */
 typedef struct {
     gboolean examined;
-    gboolean worth;             /* the layer may have such storage */
+    gboolean worth; /* the layer may have such storage */
 } CopyHoles;
 
 /* Is there a hole in file at offset? *length, in bytes and at least 1, is cut to where the answer

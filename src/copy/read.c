@@ -8,7 +8,7 @@
 /* Parts handed to image_read_extents() at once, and bytes of those that are coded: they go through
  * the window of a codec cpu, whose pages stay in memory once they were used. */
 #define MOST_TOGETHER 256u
-#define MOST_CODED    (1u << 20)
+#define MOST_CODED (1u << 20)
 
 struct CopyReader {
     guint worker;

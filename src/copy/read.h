@@ -11,7 +11,7 @@
 /* Where the bytes of a run shall go. */
 typedef struct {
     CopyRun run;
-    guint8 *buf;                /* run.length bytes; borrowed */
+    guint8 *buf; /* run.length bytes; borrowed */
 } CopyPart;
 
 /* What one thread needs for reading. */

@@ -13,8 +13,8 @@
 #include <glib.h>
 
 typedef struct {
-    gsize min;                  /* -S, bytes, a multiple of 512, not 0 */
-    gsize alignment;            /* bytes, a power of two, at least 512 */
+    gsize min;       /* -S, bytes, a multiple of 512, not 0 */
+    gsize alignment; /* bytes, a power of two, at least 512 */
 } CopySparse;
 
 /* -S as given (bytes) for a target whose requests are request_alignment bytes (a power of two). */

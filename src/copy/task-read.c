@@ -243,12 +243,12 @@ static void judge_compressed(CopyTask *task, const CopyPlan *plan, guint worker)
     guint n = 0;
 
     for (guint i = 0; i <= task->pieces->len; i++) {
-        const CopyPiece *piece = i < task->pieces->len
-                                     ? &g_array_index(task->pieces, CopyPiece, i)
-                                     : NULL;
-        gboolean zero = piece && (piece->kind == COPY_PIECE_ZERO ||
-                                  (plan->job->sparse &&
-                                   bytes_are_zero(piece_bytes(task, piece), piece->length)));
+        const CopyPiece *piece =
+            i < task->pieces->len ? &g_array_index(task->pieces, CopyPiece, i) : NULL;
+        gboolean zero =
+            piece &&
+            (piece->kind == COPY_PIECE_ZERO ||
+             (plan->job->sparse && bytes_are_zero(piece_bytes(task, piece), piece->length)));
         /* Order is kept: what waits to be coded comes before zeros the target is told of. */
         if (n && (!piece || n == batch || (zero && !plan->zero_init))) {
             g_autoptr(GError) why = NULL;

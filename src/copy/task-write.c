@@ -19,15 +19,15 @@ typedef struct {
     IoFile *file;
     guint64 offset, length;
     guint64 guest;
-    const guint8 *bytes;        /* NULL: zeros */
-    gboolean offload;           /* bytes are not there: the store copies them */
+    const guint8 *bytes; /* NULL: zeros */
+    gboolean offload;    /* bytes are not there: the store copies them */
 } Write;
 
 typedef struct {
     CopyTask *task;
     CopyPlan *plan;
     CopyReader *reader;
-    guint segment;              /* the first that may hold the next step */
+    guint segment; /* the first that may hold the next step */
 } Writer;
 
 static const CopyPiece *piece_at(const CopyTask *task, guint64 guest)
@@ -252,9 +252,8 @@ static gboolean do_write(Writer *w, const Write *write, guint first, guint end)
 /* Does b go on where a ends, so that one write can do both? */
 static gboolean joins(const Write *a, const Write *b)
 {
-    return a->length && a->offload == b->offload && a->bytes &&
-           b->bytes == a->bytes + a->length && a->file == b->file &&
-           a->offset + a->length == b->offset;
+    return a->length && a->offload == b->offload && a->bytes && b->bytes == a->bytes + a->length &&
+           a->file == b->file && a->offset + a->length == b->offset;
 }
 
 static void run_steps(Writer *w)

@@ -6,7 +6,7 @@
 
 /* Bounds on what a task consists of; the buffer is the usual one. */
 #define TASK_PIECES 512u
-#define TASK_PARTS  2048u
+#define TASK_PARTS 2048u
 
 /* Pieces that qemu-img has in work at once, unless -m says another number. */
 #define DEFAULT_IN_WORK 8u
@@ -50,15 +50,13 @@ static void add_piece(CopyTask *task, const CopyPiece *piece, const GArray *from
 /* What the target need not be told of. */
 static gboolean is_idle(const CopyPlan *plan, const CopyPiece *piece)
 {
-    return piece->kind == COPY_PIECE_BACKING ||
-           (piece->kind == COPY_PIECE_ZERO && plan->zero_init);
+    return piece->kind == COPY_PIECE_BACKING || (piece->kind == COPY_PIECE_ZERO && plan->zero_init);
 }
 
 static gboolean is_plain(const CopyPiece *piece, const GArray *parts)
 {
     for (guint i = 0; i < piece->n_parts; i++) {
-        if (g_array_index(parts, CopyPart, piece->first_part + i).run.extent.kind !=
-            ABI_EXT_DATA) {
+        if (g_array_index(parts, CopyPart, piece->first_part + i).run.extent.kind != ABI_EXT_DATA) {
             return FALSE;
         }
     }
@@ -93,8 +91,8 @@ static void decide_offload(CopyPlan *plan, CopyPiece *piece, const GArray *parts
         return;
     }
     gboolean first = piece->start == 0;
-    piece->offload = is_plain(piece, parts) &&
-                     (plan->offload_tried || store_copies(plan, piece, parts));
+    piece->offload =
+        is_plain(piece, parts) && (plan->offload_tried || store_copies(plan, piece, parts));
     plan->offload_tried = TRUE;
     if (!piece->offload && !plan->offload_left) {
         guint in_work = plan->job->workers ? plan->job->workers : DEFAULT_IN_WORK;
@@ -103,9 +101,8 @@ static void decide_offload(CopyPlan *plan, CopyPiece *piece, const GArray *parts
     }
 }
 
-void copy_task_collect(CopyTask *task, CopyPlan *plan, CopyCutter *cutter,
-                       CopyPiece *pending, GArray *pending_parts, CopyWeigh weigh,
-                       gpointer user_data)
+void copy_task_collect(CopyTask *task, CopyPlan *plan, CopyCutter *cutter, CopyPiece *pending,
+                       GArray *pending_parts, CopyWeigh weigh, gpointer user_data)
 {
     gboolean more = TRUE;
 

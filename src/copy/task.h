@@ -11,16 +11,16 @@
 
 /* A part of a piece that the target is told about: a question for image_write_plan(). */
 typedef struct {
-    struct abi_extent ask;      /* DATA, COOKED or ZERO */
-    gboolean offload;           /* its pieces are; bytes are not there then */
-    const guint8 *bytes;        /* of DATA and COOKED; NULL for zeros that are nowhere in memory */
+    struct abi_extent ask; /* DATA, COOKED or ZERO */
+    gboolean offload;      /* its pieces are; bytes are not there then */
+    const guint8 *bytes;   /* of DATA and COOKED; NULL for zeros that are nowhere in memory */
 } CopySegment;
 
 typedef enum {
     COPY_TASK_FREE,
     COPY_TASK_READING,
-    COPY_TASK_READY,            /* read and judged, waits for its place in the target */
-    COPY_TASK_PLANNED,          /* steps are known */
+    COPY_TASK_READY,   /* read and judged, waits for its place in the target */
+    COPY_TASK_PLANNED, /* steps are known */
     COPY_TASK_WRITING,
     COPY_TASK_WRITTEN,
 } CopyTaskState;
@@ -28,33 +28,33 @@ typedef enum {
 typedef struct {
     guint64 sequence;
     CopyTaskState state;
-    gboolean shares_cluster;    /* with the task before: writes after it */
-    guint8 *buffer;             /* of the bytes read */
-    guint8 *coded;              /* of compressed clusters; NULL if not wanted */
-    gsize used;                 /* bytes of buffer */
-    GArray *pieces;             /* CopyPiece */
-    GArray *parts;              /* CopyPart */
-    GArray *segments;           /* CopySegment, ascending */
-    guint asked;                /* segments the target has answered */
-    gboolean refused;           /* it will not answer the others */
-    GArray *steps;              /* struct abi_extent, the answers still to be done */
-    GError *error;              /* what is left of pieces, and good segments, came before it */
-    guint64 good_end;           /* once written: what lies in front of it is in place */
+    gboolean shares_cluster; /* with the task before: writes after it */
+    guint8 *buffer;          /* of the bytes read */
+    guint8 *coded;           /* of compressed clusters; NULL if not wanted */
+    gsize used;              /* bytes of buffer */
+    GArray *pieces;          /* CopyPiece */
+    GArray *parts;           /* CopyPart */
+    GArray *segments;        /* CopySegment, ascending */
+    guint asked;             /* segments the target has answered */
+    gboolean refused;        /* it will not answer the others */
+    GArray *steps;           /* struct abi_extent, the answers still to be done */
+    GError *error;           /* what is left of pieces, and good segments, came before it */
+    guint64 good_end;        /* once written: what lies in front of it is in place */
 } CopyTask;
 
 /* What all tasks of a conversion have in common. */
 typedef struct {
     const CopyConvert *job;
     CopySparse sparse;
-    gboolean zero_init;         /* what is not written reads as zeros */
-    guint32 cluster;            /* bytes of the target's clusters; 0: it has none */
-    guint32 codec;              /* of compressed clusters; ABI_CODEC_NONE: not compressed */
-    gsize buffer_size;          /* of each task */
-    guint32 split;              /* data is cut there, and tasks end there, if possible; 0: not */
-    guint8 *zeros;              /* COPY_BUFFER_SIZE of them; only to be read */
+    gboolean zero_init; /* what is not written reads as zeros */
+    guint32 cluster;    /* bytes of the target's clusters; 0: it has none */
+    guint32 codec;      /* of compressed clusters; ABI_CODEC_NONE: not compressed */
+    gsize buffer_size;  /* of each task */
+    guint32 split;      /* data is cut there, and tasks end there, if possible; 0: not */
+    guint8 *zeros;      /* COPY_BUFFER_SIZE of them; only to be read */
     gboolean offload_tried;
-    guint offload_left;         /* once a piece could not be: so many pieces still can */
-    gint offload;               /* atomic; becomes FALSE, for good, when a store cannot copy */
+    guint offload_left; /* once a piece could not be: so many pieces still can */
+    gint offload;       /* atomic; becomes FALSE, for good, when a store cannot copy */
 } CopyPlan;
 
 /* Guest offset of the first segment that has no answer, 0 if all have. */
@@ -72,9 +72,8 @@ void copy_task_clear(CopyTask *task, const CopyPlan *plan);
  * piece that did not fit (length 0: none) and its parts; it comes first. Calls progress through
  * weigh for each piece taken. A failure of the cutter ends the task and is left in task->error. */
 typedef void (*CopyWeigh)(const CopyPiece *piece, gpointer user_data);
-void copy_task_collect(CopyTask *task, CopyPlan *plan, CopyCutter *cutter,
-                       CopyPiece *pending, GArray *pending_parts, CopyWeigh weigh,
-                       gpointer user_data);
+void copy_task_collect(CopyTask *task, CopyPlan *plan, CopyCutter *cutter, CopyPiece *pending,
+                       GArray *pending_parts, CopyWeigh weigh, gpointer user_data);
 
 /* Read, then find out what is to be written: fills segments. What fails is left in task->error. */
 void copy_task_read(CopyTask *task, const CopyPlan *plan, CopyReader *reader, guint worker);

@@ -10,7 +10,7 @@
 /* A layer is asked for few extents first and for more the longer the walk stays in it: what lies
  * under an overlay is often looked at in few places only. */
 #define FIRST_EXTENTS 32u
-#define MOST_EXTENTS  1024u
+#define MOST_EXTENTS 1024u
 
 /* qemu-img looks at pieces of L2 tables of at most this many bytes. */
 #define L2_PIECE (64u << 10)
@@ -18,11 +18,11 @@
 typedef struct {
     Image *img;
     guint64 size;
-    guint64 span;               /* bytes of the guest that one look can tell about; 0: all */
+    guint64 span; /* bytes of the guest that one look can tell about; 0: all */
     struct abi_extent *extents;
     guint at, count;
-    guint ask;                  /* how many extents the next call asks for */
-    guint64 covered;            /* end of what extents tell */
+    guint ask;       /* how many extents the next call asks for */
+    guint64 covered; /* end of what extents tell */
     CopyHoles holes;
 } Layer;
 

@@ -15,20 +15,20 @@
 #include "image/image.h"
 
 typedef struct {
-    guint64 start, length;      /* bytes of the guest; length is at least 1 */
-    gboolean data;              /* the layer stores bytes for it */
-    gboolean zero;              /* it reads as zeros; with data: storage that was never written */
-    gboolean present;           /* a layer decided it; FALSE: nobody did */
+    guint64 start, length; /* bytes of the guest; length is at least 1 */
+    gboolean data;         /* the layer stores bytes for it */
+    gboolean zero;         /* it reads as zeros; with data: storage that was never written */
+    gboolean present;      /* a layer decided it; FALSE: nobody did */
     gboolean compressed;
     gboolean has_offset;
-    gboolean lost;              /* never from a walk: could not be read, zeros will do */
-    gboolean behind;            /* a layer below ends in front of it, and so it is zeros */
-    gboolean last;              /* the run ends where the image ends */
-    guint64 offset;             /* in file, when has_offset */
-    guint depth;                /* 0: the image itself, 1: its backing file, ... */
-    Image *layer;               /* that decided, or the lowest asked; borrowed */
-    IoFile *file;               /* of offset; NULL if has_offset is FALSE; borrowed */
-    struct abi_extent extent;   /* the layer's answer, cut to start and length */
+    gboolean lost;            /* never from a walk: could not be read, zeros will do */
+    gboolean behind;          /* a layer below ends in front of it, and so it is zeros */
+    gboolean last;            /* the run ends where the image ends */
+    guint64 offset;           /* in file, when has_offset */
+    guint depth;              /* 0: the image itself, 1: its backing file, ... */
+    Image *layer;             /* that decided, or the lowest asked; borrowed */
+    IoFile *file;             /* of offset; NULL if has_offset is FALSE; borrowed */
+    struct abi_extent extent; /* the layer's answer, cut to start and length */
 } CopyRun;
 
 typedef enum {

@@ -4,18 +4,8 @@
 #include "format/qcow2.h"
 
 const struct fmt_driver *const fmt_drivers[] = {
-    &qcow2_driver,
-    &qcow_driver,
-    &qed_driver,
-    &vmdk_driver,
-    &vdi_driver,
-    &vpc_driver,
-    &vhdx_driver,
-    &parallels_driver,
-    &luks_driver,
-    &bochs_driver,
-    &cloop_driver,
-    NULL,
+    &qcow2_driver, &qcow_driver,      &qed_driver,  &vmdk_driver,  &vdi_driver,   &vpc_driver,
+    &vhdx_driver,  &parallels_driver, &luks_driver, &bochs_driver, &cloop_driver, NULL,
 };
 
 const struct fmt_driver *fmt_driver_by_format(uint32_t format)

@@ -54,14 +54,14 @@ struct fmt_image {
     struct fmt_env *env;
     const struct fmt_driver *driver;
     void *state;
-    uint32_t flags;         /* enum abi_open_flags */
-    uint32_t data_handle;   /* handle with ABI_ROLE_DATA_FILE, 0 if none */
+    uint32_t flags;       /* enum abi_open_flags */
+    uint32_t data_handle; /* handle with ABI_ROLE_DATA_FILE, 0 if none */
 };
 
 /* NULL members mean: not supported, answered with FMT_E_UNSUPPORTED. */
 struct fmt_driver {
     const char *name;
-    uint32_t format;        /* enum abi_format */
+    uint32_t format; /* enum abi_format */
 
     /* Score 0..100 for the first length bytes of a file; looks, keeps nothing. */
     uint32_t (*probe)(const uint8_t *head, uint32_t length);
@@ -81,13 +81,11 @@ struct fmt_driver {
      * first offset not covered. A broken table entry is FMT_E_CORRUPT_CLUSTER
      * for the range it covers only if nothing before it could be answered. */
     int (*extents)(struct fmt_image *im, uint64_t start, uint64_t length, uint32_t flags,
-                   struct abi_extent *out, uint32_t max, uint32_t *ret_count,
-                   uint64_t *ret_next);
+                   struct abi_extent *out, uint32_t max, uint32_t *ret_count, uint64_t *ret_next);
 
     /* See "writing" in abi.h. in and out do not overlap. */
     int (*write)(struct fmt_image *im, const struct abi_extent *in, uint32_t n_in,
-                 struct abi_extent *out, uint32_t max, uint32_t *ret_count,
-                 uint32_t *ret_taken);
+                 struct abi_extent *out, uint32_t max, uint32_t *ret_count, uint32_t *ret_taken);
 
     int (*flush)(struct fmt_image *im);
     int (*close)(struct fmt_image *im);
@@ -95,15 +93,14 @@ struct fmt_driver {
     /* Write a new image on handle 0, empty (truncated by the host), then leave
      * it open for writing. options is a props stream. An external data file, empty too, is
      * there already: im->data_handle. */
-    int (*create)(struct fmt_image *im, const struct abi_create *req,
-                  struct props_reader options, struct abi_facts *facts,
-                  struct props_writer *props);
+    int (*create)(struct fmt_image *im, const struct abi_create *req, struct props_reader options,
+                  struct abi_facts *facts, struct props_writer *props);
 
     int (*check)(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
                  struct props_writer *messages);
     int (*truncate)(struct fmt_image *im, uint64_t size, uint32_t prealloc, uint32_t flags);
-    int (*measure)(struct fmt_env *env, const struct abi_create *req,
-                   struct props_reader options, struct abi_measure *ret);
+    int (*measure)(struct fmt_env *env, const struct abi_create *req, struct props_reader options,
+                   struct abi_measure *ret);
     int (*select)(struct fmt_image *im, uint32_t how, const uint8_t *name, uint32_t length);
     int (*call)(struct fmt_image *im, uint32_t call, struct props_reader in,
                 struct props_writer *out);
@@ -133,8 +130,8 @@ int fmt_message(struct fmt_env *env, struct props_writer *w, const struct abi_me
 /* One read or write on a handle, whole: a read that ends behind the end of the
  * file is zero-filled; *ret_present (may be NULL) is how many bytes were there.
  * length at most ABI_MAX_IO_LENGTH. */
-int fmt_read(struct fmt_env *env, uint32_t handle, uint64_t offset, void *buf,
-             uint64_t length, uint64_t *ret_present);
+int fmt_read(struct fmt_env *env, uint32_t handle, uint64_t offset, void *buf, uint64_t length,
+             uint64_t *ret_present);
 int fmt_write(struct fmt_env *env, uint32_t handle, uint64_t offset, const void *buf,
               uint64_t length);
 int fmt_flush(struct fmt_env *env, uint32_t handle);

@@ -154,8 +154,8 @@ static int examine_slot(struct fmt_env *env, const struct luks_header *h, uint32
     for (uint32_t j = i + 1; j < LUKS_SLOTS; j++) {
         const struct luks_slot *other = &h->slot[j];
         uint64_t end = (uint64_t)s->key_offset + size;
-        uint64_t other_end = (uint64_t)other->key_offset +
-                             material_sectors(h->key_bytes, other->stripes);
+        uint64_t other_end =
+            (uint64_t)other->key_offset + material_sectors(h->key_bytes, other->stripes);
         /* even an empty one must not lie within another */
         if (s->key_offset < other_end && other->key_offset < end) {
             return fmt_fail2(env, LUKS_E_SLOT_OVERLAP, i, j);
@@ -207,8 +207,8 @@ static int examine_essiv(struct fmt_env *env, const struct luks_header *h)
                      : fmt_fail_text(env, LUKS_E_ESSIV_CIPHER, c->name, props_strlen(c->name));
 }
 
-static int decode_words(struct fmt_env *env, struct word name, struct word mode,
-                        struct word hash, struct luks_header *h)
+static int decode_words(struct fmt_env *env, struct word name, struct word mode, struct word hash,
+                        struct luks_header *h)
 {
     struct word ivgen = { 0, 0 };
     int status = decode_mode(env, mode, h, &ivgen);

@@ -16,10 +16,10 @@
 #define LUKS_SECTOR 512u
 
 struct luks_cipher {
-    const char *header_name;    /* in the header */
+    const char *header_name; /* in the header */
     uint32_t key_bytes;
-    const char *name;           /* as qemu-img shows it */
-    const char *family;         /* as its messages have it */
+    const char *name;   /* as qemu-img shows it */
+    const char *family; /* as its messages have it */
 };
 
 struct luks_hash {
@@ -30,7 +30,7 @@ struct luks_hash {
 struct luks_slot {
     bool active;
     uint32_t iterations;
-    uint32_t key_offset;        /* sectors */
+    uint32_t key_offset; /* sectors */
     uint32_t stripes;
 };
 
@@ -38,13 +38,13 @@ struct luks_header {
     const struct luks_cipher *cipher;
     const struct luks_hash *hash;
     const struct luks_hash *ivgen_hash; /* of essiv; NULL otherwise */
-    const char *mode;           /* "xts" */
-    const char *ivgen;          /* "plain64" */
-    uint32_t payload_offset;    /* sectors */
+    const char *mode;                   /* "xts" */
+    const char *ivgen;                  /* "plain64" */
+    uint32_t payload_offset;            /* sectors */
     uint32_t key_bytes;
     uint32_t iterations;
     uint8_t uuid[40];
-    uint32_t uuid_length;       /* bytes before the first zero */
+    uint32_t uuid_length; /* bytes before the first zero */
     struct luks_slot slot[LUKS_SLOTS];
 };
 

@@ -9,13 +9,13 @@
 #include "abi/status.h"
 
 enum luks_status {
-    LUKS_E_READ = -3001,            /* {errno} */
-    LUKS_E_OUTSIDE = -3002,         /* the recorded length is shorter than a header */
+    LUKS_E_READ = -3001,    /* {errno} */
+    LUKS_E_OUTSIDE = -3002, /* the recorded length is shorter than a header */
     LUKS_E_MAGIC = -3003,
-    LUKS_E_VERSION = -3004,         /* {0} version */
-    LUKS_E_CIPHER_NAME = -3005,     /* not terminated */
-    LUKS_E_CIPHER_MODE = -3006,     /* not terminated */
-    LUKS_E_HASH_SPEC = -3007,       /* not terminated */
+    LUKS_E_VERSION = -3004,     /* {0} version */
+    LUKS_E_CIPHER_NAME = -3005, /* not terminated */
+    LUKS_E_CIPHER_MODE = -3006, /* not terminated */
+    LUKS_E_HASH_SPEC = -3007,   /* not terminated */
     LUKS_E_PAYLOAD = -3008,
     LUKS_E_ITERATIONS = -3009,
     LUKS_E_SLOT_STRIPES = -3010,    /* {0} slot, {1} stripes as a signed number, {2} wanted */
@@ -30,8 +30,8 @@ enum luks_status {
     LUKS_E_HASH = -3019,            /* {s} */
     LUKS_E_IVGEN = -3020,           /* {s} */
     LUKS_E_IVGEN_HASH = -3021,
-    LUKS_E_ESSIV_SIZE = -3022,      /* {s} family, {0} bytes of the hash */
-    LUKS_E_ESSIV_CIPHER = -3023,    /* {s} cipher */
+    LUKS_E_ESSIV_SIZE = -3022,   /* {s} family, {0} bytes of the hash */
+    LUKS_E_ESSIV_CIPHER = -3023, /* {s} cipher */
 };
 
 #endif

@@ -23,15 +23,15 @@ enum fmt_option_type {
 };
 
 struct fmt_option {
-    const char *name;       /* qemu-img's */
-    const char *help;       /* as "-o help" prints it */
-    const char *fallback;   /* the value used (and printed) when not given; NULL: none */
-    uint16_t type;          /* enum fmt_option_type */
-    uint16_t since;         /* first version that lists it, major * 100 + minor; 0: all */
+    const char *name;     /* qemu-img's */
+    const char *help;     /* as "-o help" prints it */
+    const char *fallback; /* the value used (and printed) when not given; NULL: none */
+    uint16_t type;        /* enum fmt_option_type */
+    uint16_t since;       /* first version that lists it, major * 100 + minor; 0: all */
 };
 
 struct fmt_option_table {
-    const char *format;             /* a format's name, or "file" for the byte store */
+    const char *format; /* a format's name, or "file" for the byte store */
     const struct fmt_option *rows;
     size_t n_rows;
 };

@@ -71,7 +71,9 @@ static uint32_t vmdk_probe(const uint8_t *head, uint32_t length)
             uint32_t version = (uint32_t)byte_at(head, length, at + 8) - '0';
             uint32_t tail = at + 9;
             return HAS(at, "version=") && version >= 1 && version <= 3 &&
-                   (HAS(tail, "\n") || HAS(tail, "\r\n")) ? 100 : 0;
+                           (HAS(tail, "\n") || HAS(tail, "\r\n"))
+                       ? 100
+                       : 0;
         }
     }
     return 0;
@@ -95,7 +97,9 @@ static uint32_t vhdx_probe(const uint8_t *head, uint32_t length)
 static uint32_t parallels_probe(const uint8_t *head, uint32_t length)
 {
     return (HAS(0, "WithoutFreeSpace") || HAS(0, "WithouFreSpacExt")) &&
-           le32_at(head, length, 16) == 2 ? 100 : 0;
+                   le32_at(head, length, 16) == 2
+               ? 100
+               : 0;
 }
 
 static uint32_t luks_probe(const uint8_t *head, uint32_t length)
@@ -107,43 +111,67 @@ static uint32_t bochs_probe(const uint8_t *head, uint32_t length)
 {
     uint32_t version = le32_at(head, length, 64);
     return HAS_NUL(0, "Bochs Virtual HD Image") && HAS_NUL(32, "Redolog") &&
-           HAS_NUL(48, "Growing") && (version == 0x10000 || version == 0x20000) ? 100 : 0;
+                   HAS_NUL(48, "Growing") && (version == 0x10000 || version == 0x20000)
+               ? 100
+               : 0;
 }
 
 /* The shell script such a file begins with; anything surer wins. */
 static uint32_t cloop_probe(const uint8_t *head, uint32_t length)
 {
     return HAS(0, "#!/bin/sh\n#V2.0 Format\n"
-                  "modprobe cloop file=$0 && mount -r -t iso9660 /dev/cloop $1\n") ? 2 : 0;
+                  "modprobe cloop file=$0 && mount -r -t iso9660 /dev/cloop $1\n")
+               ? 2
+               : 0;
 }
 
 const struct fmt_driver qcow_driver = {
-    .name = "qcow", .format = ABI_FORMAT_QCOW, .probe = qcow_probe,
+    .name = "qcow",
+    .format = ABI_FORMAT_QCOW,
+    .probe = qcow_probe,
 };
 const struct fmt_driver qed_driver = {
-    .name = "qed", .format = ABI_FORMAT_QED, .probe = qed_probe,
+    .name = "qed",
+    .format = ABI_FORMAT_QED,
+    .probe = qed_probe,
 };
 const struct fmt_driver vmdk_driver = {
-    .name = "vmdk", .format = ABI_FORMAT_VMDK, .probe = vmdk_probe,
+    .name = "vmdk",
+    .format = ABI_FORMAT_VMDK,
+    .probe = vmdk_probe,
 };
 const struct fmt_driver vdi_driver = {
-    .name = "vdi", .format = ABI_FORMAT_VDI, .probe = vdi_probe,
+    .name = "vdi",
+    .format = ABI_FORMAT_VDI,
+    .probe = vdi_probe,
 };
 const struct fmt_driver vpc_driver = {
-    .name = "vpc", .format = ABI_FORMAT_VPC, .probe = vpc_probe,
+    .name = "vpc",
+    .format = ABI_FORMAT_VPC,
+    .probe = vpc_probe,
 };
 const struct fmt_driver vhdx_driver = {
-    .name = "vhdx", .format = ABI_FORMAT_VHDX, .probe = vhdx_probe,
+    .name = "vhdx",
+    .format = ABI_FORMAT_VHDX,
+    .probe = vhdx_probe,
 };
 const struct fmt_driver parallels_driver = {
-    .name = "parallels", .format = ABI_FORMAT_PARALLELS, .probe = parallels_probe,
+    .name = "parallels",
+    .format = ABI_FORMAT_PARALLELS,
+    .probe = parallels_probe,
 };
 const struct fmt_driver luks_driver = {
-    .name = "luks", .format = ABI_FORMAT_LUKS, .probe = luks_probe,
+    .name = "luks",
+    .format = ABI_FORMAT_LUKS,
+    .probe = luks_probe,
 };
 const struct fmt_driver bochs_driver = {
-    .name = "bochs", .format = ABI_FORMAT_BOCHS, .probe = bochs_probe,
+    .name = "bochs",
+    .format = ABI_FORMAT_BOCHS,
+    .probe = bochs_probe,
 };
 const struct fmt_driver cloop_driver = {
-    .name = "cloop", .format = ABI_FORMAT_CLOOP, .probe = cloop_probe,
+    .name = "cloop",
+    .format = ABI_FORMAT_CLOOP,
+    .probe = cloop_probe,
 };

@@ -199,7 +199,10 @@ int qcow2_write_zeros(struct fmt_image *im, uint32_t handle, uint64_t offset, ui
         for (; n < sizeof ops / sizeof *ops && length; n++) {
             uint64_t some = min_u64(length, QCOW2_ZERO_CHUNK);
             ops[n] = (struct abi_io){
-                .op = ABI_IO_WRITE, .handle = handle, .offset = offset, .length = some,
+                .op = ABI_IO_WRITE,
+                .handle = handle,
+                .offset = offset,
+                .length = some,
                 .address = (uint64_t)(uintptr_t)w->zeros,
             };
             offset += some;

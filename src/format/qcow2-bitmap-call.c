@@ -31,9 +31,9 @@ static int take_args(struct fmt_image *im, struct props_reader *in, struct qcow2
 
     while ((more = props_next(in, &item)) > 0) {
         uint32_t i = 0;
-        while (i < sizeof members / sizeof *members &&
-               (item.type != members[i].type ||
-                !is_word(item.key, item.key_length, members[i].key))) {
+        while (
+            i < sizeof members / sizeof *members &&
+            (item.type != members[i].type || !is_word(item.key, item.key_length, members[i].key))) {
             i++;
         }
         if (i == sizeof members / sizeof *members) {
@@ -57,12 +57,9 @@ int qcow2_call(struct fmt_image *im, uint32_t call, struct props_reader in,
         int (*run)(struct fmt_image *im, const struct qcow2_bitmap_args *args,
                    struct props_writer *out);
     } actions[] = {
-        { "list", qcow2_bitmap_list },
-        { "read", qcow2_bitmap_read },
-        { "add", qcow2_bitmap_add },
-        { "set", qcow2_bitmap_set },
-        { "store", qcow2_bitmap_store },
-        { "drop", qcow2_bitmap_drop },
+        { "list", qcow2_bitmap_list },   { "read", qcow2_bitmap_read },
+        { "add", qcow2_bitmap_add },     { "set", qcow2_bitmap_set },
+        { "store", qcow2_bitmap_store }, { "drop", qcow2_bitmap_drop },
     };
     struct qcow2_bitmap_args args = { 0 };
     struct qcow2_text action = { 0 };

@@ -83,8 +83,8 @@ static int read_part(struct fmt_image *im, uint64_t entry, uint64_t at, uint64_t
 }
 
 /* Up to a chunk of bits from *at on, which goes to the first cluster that is not all zeros. */
-static int read_bits(struct fmt_image *im, const struct qcow2_bitmap *b, uint64_t *at,
-                     uint8_t *buf, uint64_t *ret_length)
+static int read_bits(struct fmt_image *im, const struct qcow2_bitmap *b, uint64_t *at, uint8_t *buf,
+                     uint64_t *ret_length)
 {
     const struct qcow2_state *st = im->state;
     uint64_t bytes = qcow2_bitmap_bytes(st, b->granularity_bits), from = *at;

@@ -22,8 +22,7 @@ static int may_add(struct fmt_image *im, const struct qcow2_bitmap_args *args)
     }
     if (!args->name.length || args->name.length > QCOW2_MAX_BITMAP_NAME ||
         granularity < 1ull << QCOW2_BITMAP_MIN_GRANULARITY ||
-        granularity > 1ull << QCOW2_BITMAP_MAX_GRANULARITY ||
-        (granularity & (granularity - 1))) {
+        granularity > 1ull << QCOW2_BITMAP_MAX_GRANULARITY || (granularity & (granularity - 1))) {
         return fmt_fail(im->env, FMT_E_BAD_JOB);
     }
     if (has_name(work->old, &args->name) || has_name(work->first, &args->name)) {
@@ -66,8 +65,7 @@ int qcow2_bitmap_add(struct fmt_image *im, const struct qcow2_bitmap_args *args,
     }
     b->flags = args->enabled ? QCOW2_BITMAP_AUTO : 0;
     b->granularity_bits = (uint8_t)__builtin_ctzll(args->granularity);
-    b->table_size = (uint32_t)div_up(qcow2_bitmap_bytes(st, b->granularity_bits),
-                                     st->cluster_size);
+    b->table_size = (uint32_t)div_up(qcow2_bitmap_bytes(st, b->granularity_bits), st->cluster_size);
     b->name_length = (uint16_t)args->name.length;
     __builtin_memcpy(b->name, args->name.data, args->name.length);
     b->next = work->first;
@@ -139,10 +137,9 @@ static int free_directory(struct fmt_image *im, const struct qcow2_bitmaps *d)
 {
     const struct qcow2_state *st = im->state;
 
-    return d->directory_offset
-               ? qcow2_lower(im, d->directory_offset >> st->header.cluster_bits,
-                             div_up(d->directory_size, st->cluster_size), false)
-               : FMT_OK;
+    return d->directory_offset ? qcow2_lower(im, d->directory_offset >> st->header.cluster_bits,
+                                             div_up(d->directory_size, st->cluster_size), false)
+                               : FMT_OK;
 }
 
 /* Everything the new directory needs is on the disk before the header names it. */

@@ -4,10 +4,9 @@
 
 /* Entries marked in one request. */
 #define MARK_BATCH 64u
-#define FLAGS_LOW_BYTE 15u      /* spec "Bitmap directory": of an entry, the last byte of its flags */
+#define FLAGS_LOW_BYTE 15u /* spec "Bitmap directory": of an entry, the last byte of its flags */
 
-static int take(struct fmt_image *im, const struct qcow2_bitmap *b,
-                struct qcow2_new_bitmap ***link)
+static int take(struct fmt_image *im, const struct qcow2_bitmap *b, struct qcow2_new_bitmap ***link)
 {
     const struct qcow2_state *st = im->state;
     struct qcow2_writer *w = st->writer;
@@ -58,7 +57,9 @@ static int mark(struct fmt_image *im, struct marks *m, const struct qcow2_bitmap
     }
     m->bytes[m->n] = (uint8_t)(b->flags | QCOW2_BITMAP_IN_USE);
     m->ops[m->n] = (struct abi_io){
-        .op = ABI_IO_WRITE, .offset = b->offset + FLAGS_LOW_BYTE, .length = 1,
+        .op = ABI_IO_WRITE,
+        .offset = b->offset + FLAGS_LOW_BYTE,
+        .length = 1,
         .address = (uint64_t)(uintptr_t)&m->bytes[m->n],
     };
     return ++m->n == MARK_BATCH ? mark_flush(im, m) : FMT_OK;
@@ -150,8 +151,7 @@ static int carry(struct fmt_image *im, struct qcow2_new_bitmap *b)
     uint64_t bits = st->cluster_size * 8;
     struct qcow2_reader r;
 
-    b->table_size = (uint32_t)div_up(qcow2_bitmap_bytes(st, b->granularity_bits),
-                                     st->cluster_size);
+    b->table_size = (uint32_t)div_up(qcow2_bitmap_bytes(st, b->granularity_bits), st->cluster_size);
     qcow2_reader_init(&r, im, 0);
     int status = qcow2_bitmap_begin(im, b);
     for (; !status && work->index < b->table_size; work->index++) {

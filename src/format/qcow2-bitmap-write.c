@@ -197,8 +197,8 @@ int qcow2_bitmap_give_back(struct fmt_image *im, uint64_t table_offset, uint32_t
     }
     qcow2_reader_free(&r);
     if (!status) {
-        status = qcow2_lower(im, table_offset >> bits,
-                             div_up(table_size * 8ull, st->cluster_size), false);
+        status = qcow2_lower(im, table_offset >> bits, div_up(table_size * 8ull, st->cluster_size),
+                             false);
     }
     return status;
 }

@@ -175,7 +175,9 @@ static int validate_table(struct fmt_image *im, const struct qcow2_bitmap *b)
 /* The names seen so far, by hash: a hash table of where they stand. */
 struct names {
     struct fmt_image *im;
-    struct { uint64_t hash, offset; } *slots;
+    struct {
+        uint64_t hash, offset;
+    } * slots;
     uint64_t mask;
     struct qcow2_reader reader;
 };
@@ -207,7 +209,7 @@ static uint64_t hash_name(const struct qcow2_text *t)
         h = (h ^ t->data[i]) * 0xff51afd7ed558ccdull;
         h ^= h >> 29;
     }
-    return h | 1;               /* 0 marks an empty slot */
+    return h | 1; /* 0 marks an empty slot */
 }
 
 /* Add b's name; *ret_taken if it was there. */
@@ -223,8 +225,8 @@ static int names_add(struct names *n, const struct qcow2_bitmap *b, bool *ret_ta
             continue;
         }
         /* one byte more: it must end there, too */
-        int status = qcow2_reader_get(&n->reader, n->slots[at].offset, QCOW2_BITMAP_HEAD +
-                                      b->name.length + 1u, &p);
+        int status = qcow2_reader_get(&n->reader, n->slots[at].offset,
+                                      QCOW2_BITMAP_HEAD + b->name.length + 1u, &p);
         if (status) {
             return status;
         }

@@ -33,9 +33,9 @@ struct qcow2_bitmap_args {
 /* One of the next directory. */
 struct qcow2_new_bitmap {
     struct qcow2_new_bitmap *next;
-    uint64_t table_offset;      /* 0: not written yet */
-    uint32_t table_size;        /* entries */
-    uint64_t old_offset;        /* of the table that it has in the present directory; 0: none */
+    uint64_t table_offset; /* 0: not written yet */
+    uint32_t table_size;   /* entries */
+    uint64_t old_offset;   /* of the table that it has in the present directory; 0: none */
     uint32_t old_size;
     uint32_t flags;
     uint8_t granularity_bits;
@@ -52,16 +52,16 @@ struct qcow2_new_bitmap {
 struct qcow2_bitmap_work {
     struct qcow2_new_bitmap *old;   /* of the present directory, in its order */
     struct qcow2_new_bitmap *first; /* added, in the order of the next directory, behind those */
-    uint32_t n;                 /* of both */
-    uint64_t directory_size;    /* bytes of the entries of both */
+    uint32_t n;                     /* of both */
+    uint64_t directory_size;        /* bytes of the entries of both */
     /* the one whose turn it is */
     struct qcow2_new_bitmap *current;
-    uint64_t *table;            /* its table, big endian; NULL: none is being written */
-    uint8_t *cluster;           /* of its bits */
-    uint64_t index;             /* of that cluster */
-    uint64_t end;               /* byte of the bitmap behind the last that was set */
-    bool flushed;               /* the tables of the disk are in place: it comes before bitmaps */
-    bool marked;                /* the cluster holds a bit that is not zero */
+    uint64_t *table;  /* its table, big endian; NULL: none is being written */
+    uint8_t *cluster; /* of its bits */
+    uint64_t index;   /* of that cluster */
+    uint64_t end;     /* byte of the bitmap behind the last that was set */
+    bool flushed;     /* the tables of the disk are in place: it comes before bitmaps */
+    bool marked;      /* the cluster holds a bit that is not zero */
 };
 
 /* Bytes of bits for the whole disk. */

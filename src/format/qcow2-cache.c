@@ -4,12 +4,12 @@
 
 #define MAX_PIECES 2048u
 #define BATCH ABI_MAX_IO
-#define NO_OFFSET UINT64_MAX        /* of a piece that holds nothing */
+#define NO_OFFSET UINT64_MAX /* of a piece that holds nothing */
 
 struct qcow2_cache {
     uint32_t block_size;
     uint32_t n_max;
-    uint32_t n_used;            /* pieces that ever held something */
+    uint32_t n_used; /* pieces that ever held something */
     uint32_t hash_mask;
     uint32_t newest, oldest;    /* index + 1; 0: none */
     struct qcow2_block *blocks; /* n_max */
@@ -88,8 +88,8 @@ static void forget(struct qcow2_cache *c, struct qcow2_block *b)
     list_push_oldest(c, b);
 }
 
-static void remember(struct qcow2_cache *c, struct qcow2_block *b, uint32_t kind,
-                     uint64_t offset, uint32_t length)
+static void remember(struct qcow2_cache *c, struct qcow2_block *b, uint32_t kind, uint64_t offset,
+                     uint32_t length)
 {
     uint32_t h = hash_of(c, kind, offset);
 
@@ -120,7 +120,7 @@ int qcow2_cache_open(struct fmt_image *im)
     st->cache = c;
     c->block_size = qcow2_block_size(st);
     c->n_max = (uint32_t)min_u64(QCOW2_CACHE_BYTES / c->block_size, MAX_PIECES);
-    c->hash_mask = c->n_max - 1;    /* n_max is a power of two: both factors are */
+    c->hash_mask = c->n_max - 1; /* n_max is a power of two: both factors are */
     c->blocks = env->alloc(env, (uint64_t)c->n_max * sizeof *c->blocks);
     c->hash = env->alloc(env, (uint64_t)c->n_max * sizeof *c->hash);
     c->ops = env->alloc(env, BATCH * sizeof *c->ops);
@@ -159,8 +159,7 @@ static int take(struct fmt_image *im, struct qcow2_block **ret)
     struct fmt_env *env = im->env;
     struct qcow2_cache *c = ((struct qcow2_state *)im->state)->cache;
 
-    if (c->n_used < c->n_max &&
-        (!c->oldest || c->blocks[c->oldest - 1].offset != NO_OFFSET)) {
+    if (c->n_used < c->n_max && (!c->oldest || c->blocks[c->oldest - 1].offset != NO_OFFSET)) {
         struct qcow2_block *b = &c->blocks[c->n_used];
         b->data = env->alloc(env, c->block_size);
         if (b->data) {
@@ -189,8 +188,8 @@ static int take(struct fmt_image *im, struct qcow2_block **ret)
     return fmt_fail(env, FMT_E_NO_MEMORY);
 }
 
-int qcow2_block_get(struct fmt_image *im, enum qcow2_kind kind, uint64_t offset,
-                    uint32_t length, struct qcow2_block **ret_block)
+int qcow2_block_get(struct fmt_image *im, enum qcow2_kind kind, uint64_t offset, uint32_t length,
+                    struct qcow2_block **ret_block)
 {
     struct qcow2_cache *c = ((struct qcow2_state *)im->state)->cache;
     struct qcow2_block *b = find(c, kind, offset);
@@ -213,8 +212,8 @@ int qcow2_block_get(struct fmt_image *im, enum qcow2_kind kind, uint64_t offset,
     return FMT_OK;
 }
 
-int qcow2_block_new(struct fmt_image *im, enum qcow2_kind kind, uint64_t offset,
-                    uint32_t length, struct qcow2_block **ret_block)
+int qcow2_block_new(struct fmt_image *im, enum qcow2_kind kind, uint64_t offset, uint32_t length,
+                    struct qcow2_block **ret_block)
 {
     struct qcow2_cache *c = ((struct qcow2_state *)im->state)->cache;
     struct qcow2_block *b = find(c, kind, offset);

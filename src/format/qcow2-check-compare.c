@@ -5,9 +5,9 @@
 
 /* How the refcounts of the clusters of one refcount block are read. */
 struct refblock {
-    bool broken;                /* none of them can be: error says why */
+    bool broken; /* none of them can be: error says why */
     uint32_t error;
-    uint64_t offset;            /* 0: all are 0 */
+    uint64_t offset; /* 0: all are 0 */
 };
 
 /* The entry index of the refcount table. */
@@ -60,8 +60,8 @@ static int compare_one(struct qcow2_check *c, uint64_t cluster, uint64_t refcoun
 }
 
 /* [from, to): clusters of the window whose refcounts are in one refcount block. */
-static int compare_block(struct qcow2_check *c, struct qcow2_reader *r,
-                         const struct refblock *b, uint64_t from, uint64_t to)
+static int compare_block(struct qcow2_check *c, struct qcow2_reader *r, const struct refblock *b,
+                         uint64_t from, uint64_t to)
 {
     const struct qcow2_state *st = c->st;
     uint32_t order = st->header.refcount_order;
@@ -75,15 +75,14 @@ static int compare_block(struct qcow2_check *c, struct qcow2_reader *r,
         const uint8_t *p;
         status = qcow2_reader_get(r, b->offset + (first << order) / 8, r->step, &p);
         for (; cluster < stop && !status; cluster++) {
-            status = compare_one(c, cluster,
-                                 qcow2_refcount_load(p, order, (cluster & mask) - first));
+            status =
+                compare_one(c, cluster, qcow2_refcount_load(p, order, (cluster & mask) - first));
         }
     }
     return status;
 }
 
-static int compare_none(struct qcow2_check *c, const struct refblock *b, uint64_t from,
-                        uint64_t to)
+static int compare_none(struct qcow2_check *c, const struct refblock *b, uint64_t from, uint64_t to)
 {
     int status = FMT_OK;
 
@@ -125,7 +124,7 @@ int qcow2_check_compare(struct qcow2_check *c)
 
 /* What the refcount of a cluster says about the flag of an entry. */
 struct flag {
-    bool known;                 /* false: the refcount cannot be read, which was told before */
+    bool known; /* false: the refcount cannot be read, which was told before */
     bool right;
     uint64_t refcount;
 };
@@ -183,8 +182,7 @@ static int flip_l1_flag(struct qcow2_check *c, uint64_t index)
     struct qcow2_block *block;
     uint32_t at;
     int status = qcow2_check_place(c->im, l1->l1_offset >> bits,
-                                   div_up(l1->l1_size * 8ull, c->st->cluster_size),
-                                   QCOW2_PLACE_L1);
+                                   div_up(l1->l1_size * 8ull, c->st->cluster_size), QCOW2_PLACE_L1);
 
     if (!status) {
         status = qcow2_l1_block(c->im, l1, index, &block, &at);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "format/qcow2-check.h"
 
-#define LARGE 255u              /* in a byte: look on the side */
+#define LARGE 255u /* in a byte: look on the side */
 #define FIRST_SLOTS 1024u
 
 /* Clusters a rebuild may add to n: a refcount block for each that is covered, the
@@ -90,9 +90,8 @@ static int grow_large(struct qcow2_check *c)
     if (c->large && 2 * (c->n_large + 1) <= c->large_mask + 1) {
         return FMT_OK;
     }
-    struct qcow2_large *bigger = slots / 2 <= QCOW2_CHECK_MAX_LARGE
-                                     ? env->alloc(env, slots * sizeof *bigger)
-                                     : 0;
+    struct qcow2_large *bigger =
+        slots / 2 <= QCOW2_CHECK_MAX_LARGE ? env->alloc(env, slots * sizeof *bigger) : 0;
     if (!bigger) {
         return fmt_fail(env, FMT_E_NO_MEMORY);
     }

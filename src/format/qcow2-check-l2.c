@@ -2,7 +2,7 @@
 /* The tables of guest clusters: every entry judged, every reference counted. */
 #include "format/qcow2-check.h"
 
-#define AHEAD 64u               /* L2 tables asked for together, at most */
+#define AHEAD 64u /* L2 tables asked for together, at most */
 
 void qcow2_l2_walk_begin(struct qcow2_check *c, uint64_t l2_offset, struct qcow2_l2_walk *w)
 {
@@ -62,8 +62,8 @@ int qcow2_l2_walk_set(struct qcow2_l2_walk *w, uint64_t entry, uint64_t bitmap, 
         return FMT_OK;
     }
     if (!w->examined) {
-        int status = qcow2_check_place(w->c->im, w->l2_offset >> st->header.cluster_bits, 1,
-                                       QCOW2_PLACE_L2);
+        int status =
+            qcow2_check_place(w->c->im, w->l2_offset >> st->header.cluster_bits, 1, QCOW2_PLACE_L2);
         if (status && status != FMT_E_CORRUPT_CLUSTER) {
             return status;
         }
@@ -83,7 +83,7 @@ int qcow2_l2_walk_set(struct qcow2_l2_walk *w, uint64_t entry, uint64_t bitmap, 
 /* What one L2 table tells about the figures of allocation. */
 struct figures {
     bool wanted;
-    uint64_t next;              /* where a cluster must lie to continue the one before; 0: any */
+    uint64_t next; /* where a cluster must lie to continue the one before; 0: any */
 };
 
 static void figure(struct qcow2_check *c, struct figures *f, uint64_t offset)
@@ -154,8 +154,8 @@ static int tell_unaligned(struct qcow2_check *c, struct qcow2_l2_walk *w, uint64
     if (*ret_gone) {
         return mend_prealloc(c, w, offset, bitmap);
     }
-    return qcow2_tell_corrupt(c, data ? QCOW2_C_DATA_UNALIGNED : QCOW2_C_PREALLOC_UNALIGNED,
-                              offset, 0, 0);
+    return qcow2_tell_corrupt(c, data ? QCOW2_C_DATA_UNALIGNED : QCOW2_C_PREALLOC_UNALIGNED, offset,
+                              0, 0);
 }
 
 static int check_standard(struct qcow2_check *c, struct figures *f, struct qcow2_l2_walk *w,
@@ -175,8 +175,8 @@ static int check_standard(struct qcow2_check *c, struct figures *f, struct qcow2
         status = qcow2_tell_corrupt(c, QCOW2_C_BITMAP_CORRUPT, offset, 0, 0);
     }
     if (!status && !is_aligned(offset, st->cluster_size)) {
-        status = tell_unaligned(c, w, offset, bitmap, st->extended_l2 ? allocated != 0 : !zero,
-                                &gone);
+        status =
+            tell_unaligned(c, w, offset, bitmap, st->extended_l2 ? allocated != 0 : !zero, &gone);
     }
     if (status || gone) {
         return status;

@@ -66,8 +66,7 @@ int qcow2_check_snapshot(struct qcow2_check *c, const struct qcow2_snapshot *s)
         return FMT_OK;
     }
     c->ret->corruptions++;
-    return tell(c, ABI_STREAM_ERR,
-                unaligned ? QCOW2_C_SNAPSHOT_UNALIGNED : QCOW2_C_SNAPSHOT_LARGE,
+    return tell(c, ABI_STREAM_ERR, unaligned ? QCOW2_C_SNAPSHOT_UNALIGNED : QCOW2_C_SNAPSHOT_LARGE,
                 unaligned ? s->l1_offset : s->l1_size, 0, 0, text,
                 snapshot_text(s, text, sizeof text));
 }
@@ -82,8 +81,8 @@ static int check_snapshot_table(struct qcow2_check *c)
     bool more = h->version >= 3;
 
     if (h->n_snapshots > QCOW2_MAX_SNAPSHOTS) {
-        tell(c, ABI_STREAM_REPORT, QCOW2_C_SNAPSHOTS_LARGE,
-             h->n_snapshots - QCOW2_MAX_SNAPSHOTS, 0, 0, 0, 0);
+        tell(c, ABI_STREAM_REPORT, QCOW2_C_SNAPSHOTS_LARGE, h->n_snapshots - QCOW2_MAX_SNAPSHOTS, 0,
+             0, 0, 0);
         return fmt_fail(env, QCOW2_E_SNAPSHOTS_LARGE);
     }
     if (!is_aligned(h->snapshots_offset, c->st->cluster_size) ||
@@ -102,8 +101,8 @@ static int check_snapshot_table(struct qcow2_check *c)
     }
     qcow2_snapshots_end(&it);
     if (status <= QCOW2_E_SNAPSHOT_READ && status >= QCOW2_E_SNAPSHOT_TABLE_LARGE) {
-        uint64_t value = status == QCOW2_E_SNAPSHOT_READ ? env->result->io_errno
-                                                         : env->result->err_arg[0];
+        uint64_t value =
+            status == QCOW2_E_SNAPSHOT_READ ? env->result->io_errno : env->result->err_arg[0];
         tell(c, ABI_STREAM_REPORT, status - QCOW2_C_TABLE_READ, value, 0, 0, 0, 0);
     }
     return status;
@@ -232,8 +231,7 @@ static int finish(struct qcow2_check *c)
 {
     struct qcow2_header *h = &c->st->header;
     bool sound = !c->ret->check_errors && !c->ret->corruptions;
-    uint64_t bits = h->incompatible &
-                    (QCOW2_INCOMPAT_DIRTY | (sound ? QCOW2_INCOMPAT_CORRUPT : 0));
+    uint64_t bits = h->incompatible & (QCOW2_INCOMPAT_DIRTY | (sound ? QCOW2_INCOMPAT_CORRUPT : 0));
     uint8_t bytes[8];
 
     int status = qcow2_cache_write_back(c->im, QCOW2_KIND_L1);
@@ -290,8 +288,9 @@ int qcow2_check(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
         return status;
     }
     c.n_clusters = div_up(c.file_size, st->cluster_size);
-    c.max_refcount = st->header.refcount_order == 6 ? UINT64_MAX
-                                                    : (1ull << (1u << st->header.refcount_order)) - 1;
+    c.max_refcount = st->header.refcount_order == 6
+                         ? UINT64_MAX
+                         : (1ull << (1u << st->header.refcount_order)) - 1;
     ret->total_clusters = div_up(st->active.size, st->cluster_size);
     status = check_all(&c);
     if (fix) {

@@ -18,12 +18,12 @@
 
 #include "format/qcow2-write.h"
 
-#define QCOW2_CHECK_WINDOW (16u << 20)      /* clusters counted in one turn */
-#define QCOW2_CHECK_MAX_TURNS 256u          /* then the file is too large to be checked */
-#define QCOW2_CHECK_MAX_LARGE (512u << 10)  /* clusters with more references than a byte holds */
+#define QCOW2_CHECK_WINDOW (16u << 20)     /* clusters counted in one turn */
+#define QCOW2_CHECK_MAX_TURNS 256u         /* then the file is too large to be checked */
+#define QCOW2_CHECK_MAX_LARGE (512u << 10) /* clusters with more references than a byte holds */
 
 struct qcow2_large {
-    uint64_t cluster;           /* + 1; 0: free */
+    uint64_t cluster; /* + 1; 0: free */
     uint64_t count;
 };
 
@@ -38,28 +38,28 @@ struct qcow2_check {
     struct qcow2_state *st;
     struct abi_check *ret;
     struct props_writer *messages;
-    uint32_t fix;               /* ABI_FIX_*: what was asked for */
-    uint32_t fixing;            /* ... and what the phase that runs now may do */
-    bool rebuild;               /* single counts cannot mend it */
+    uint32_t fix;    /* ABI_FIX_*: what was asked for */
+    uint32_t fixing; /* ... and what the phase that runs now may do */
+    bool rebuild;    /* single counts cannot mend it */
 
     uint64_t file_size;
-    uint64_t n_clusters;        /* of the file, the last one begun counts; one more once a
+    uint64_t n_clusters;   /* of the file, the last one begun counts; one more once a
                                    reference reaches into it */
-    uint64_t max_refcount;      /* that the image can store */
+    uint64_t max_refcount; /* that the image can store */
 
     /* the window */
-    uint64_t base;              /* first cluster */
-    uint64_t size;              /* clusters counted: of the file, and one more */
-    uint64_t room;              /* bytes of counts */
+    uint64_t base; /* first cluster */
+    uint64_t size; /* clusters counted: of the file, and one more */
+    uint64_t room; /* bytes of counts */
     uint8_t *counts;
     bool first_turn;
 
     /* counts of 255 and more */
     struct qcow2_large *large;
-    uint64_t large_mask;        /* slots - 1 */
+    uint64_t large_mask; /* slots - 1 */
     uint64_t n_large;
 
-    uint64_t highest;           /* cluster that is used or counted */
+    uint64_t highest; /* cluster that is used or counted */
 
     struct qcow2_held held;
 
@@ -109,7 +109,7 @@ struct qcow2_l2_walk {
     struct qcow2_check *c;
     uint64_t l2_offset;
     uint32_t index, entries;
-    struct qcow2_block *block;  /* of an aligned table */
+    struct qcow2_block *block; /* of an aligned table */
     uint32_t at, left;
     struct qcow2_reader reader; /* of an unaligned one */
     bool examined, writable;    /* may it be changed where it lies? */

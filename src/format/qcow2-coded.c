@@ -36,10 +36,10 @@ int qcow2_plan_coded(struct qcow2_plan *p, const struct abi_extent *q)
     p->out[p->n].flags = ABI_EXTF_OFFSET;
     p->out[p->n++].handle = 0;
     return qcow2_promise_add(im, (struct qcow2_promise){
-        .guest = q->guest_offset,
-        .length = st->cluster_size,
-        .host = at,
-        .missing = q->length,
-        .stored = (uint32_t)q->stored_length,
-    });
+                                     .guest = q->guest_offset,
+                                     .length = st->cluster_size,
+                                     .host = at,
+                                     .missing = q->length,
+                                     .stored = (uint32_t)q->stored_length,
+                                 });
 }

@@ -13,7 +13,10 @@ struct word {
 };
 
 static const struct word compats[] = {
-    { "0.10", 2 }, { "v2", 2 }, { "1.1", 3 }, { "v3", 3 },
+    { "0.10", 2 },
+    { "v2", 2 },
+    { "1.1", 3 },
+    { "v3", 3 },
 };
 static const struct word preallocations[] = {
     { "off", ABI_PREALLOC_OFF },
@@ -22,7 +25,8 @@ static const struct word preallocations[] = {
     { "full", ABI_PREALLOC_FULL },
 };
 static const struct word compressions[] = {
-    { "zlib", QCOW2_COMPRESSION_ZLIB }, { "zstd", QCOW2_COMPRESSION_ZSTD },
+    { "zlib", QCOW2_COMPRESSION_ZLIB },
+    { "zstd", QCOW2_COMPRESSION_ZSTD },
 };
 
 #define WORDS(a) a, sizeof a / sizeof a[0]
@@ -32,7 +36,7 @@ static const struct choice {
     const char *name;
     const struct word *words;
     size_t n_words;
-    size_t field;               /* of struct qcow2_create_options */
+    size_t field; /* of struct qcow2_create_options */
     int code;
 } choices[] = {
     { "compat", WORDS(compats), offsetof(struct qcow2_create_options, version),
@@ -107,8 +111,8 @@ static void take_choice(const struct props_item *it, struct qcow2_create_options
                 __builtin_memcpy((uint8_t *)o + c->field, &c->words[k].value, sizeof(uint32_t));
             }
         }
-        wrong[i] = found ? (struct qcow2_text){ 0 }
-                         : (struct qcow2_text){ it->value, it->value_length };
+        wrong[i] =
+            found ? (struct qcow2_text){ 0 } : (struct qcow2_text){ it->value, it->value_length };
     }
 }
 
@@ -154,12 +158,16 @@ int qcow2_create_options_judge(struct fmt_env *env, const struct qcow2_create_op
     bool old = o->version < 3;
     bool prealloc = o->prealloc != ABI_PREALLOC_OFF;
     /* the first that is true is told */
-    const struct { bool wrong; int code; } rules[] = {
+    const struct {
+        bool wrong;
+        int code;
+    } rules[] = {
         { o->extended_l2 && old, QCOW2_E_CREATE_EXTENDED_V2 },
         { o->extended_l2 && o->cluster_size < 1u << QCOW2_MIN_EXTENDED_BITS,
           QCOW2_E_CREATE_EXTENDED_SMALL },
         { !is_power_of_two(o->cluster_size) || o->cluster_size < 1u << QCOW2_MIN_CLUSTER_BITS ||
-          o->cluster_size > 1u << QCOW2_MAX_CLUSTER_BITS, QCOW2_E_CREATE_CLUSTER_SIZE },
+              o->cluster_size > 1u << QCOW2_MAX_CLUSTER_BITS,
+          QCOW2_E_CREATE_CLUSTER_SIZE },
         { prealloc && o->has_backing && !o->extended_l2, QCOW2_E_CREATE_PREALLOC_BACKING },
         { o->backing_format.data && !o->has_backing, QCOW2_E_CREATE_FORMAT_ALONE },
         { o->lazy_refcounts && old, QCOW2_E_CREATE_LAZY_V2 },

@@ -59,8 +59,8 @@ static int take_options(struct fmt_image *im, const struct qcow2_create_options 
         status = copy_text(im, o->backing_file, &st->backing_name);
     }
     if (!status && o->backing_format.data) {
-        status = add_extension(im, QCOW2_EXT_BACKING_FORMAT, o->backing_format,
-                               &st->backing_format);
+        status =
+            add_extension(im, QCOW2_EXT_BACKING_FORMAT, o->backing_format, &st->backing_format);
     }
     if (!status && o->has_data_file) {
         st->has_data_file_name = true;
@@ -73,7 +73,10 @@ static int take_options(struct fmt_image *im, const struct qcow2_create_options 
 static int fail_backing(struct fmt_image *im, const struct qcow2_create_options *o, uint32_t error)
 {
     static const char between[] = "' with format '";
-    const struct { const void *data; uint32_t length; } parts[] = {
+    const struct {
+        const void *data;
+        uint32_t length;
+    } parts[] = {
         { o->backing_file.data, o->backing_file.length },
         { between, sizeof between - 1 },
         { o->backing_format.data, o->backing_format.length },
@@ -128,13 +131,15 @@ static int write_first(struct fmt_image *im)
         }
         struct abi_io ops[] = {
             { .op = ABI_IO_WRITE, .length = size, .address = (uint64_t)(uintptr_t)bytes },
-            { .op = ABI_IO_WRITE, .offset = size, .length = 2 * size,
+            { .op = ABI_IO_WRITE,
+              .offset = size,
+              .length = 2 * size,
               .address = (uint64_t)(uintptr_t)(bytes + size) },
         };
         status = env->io(env, ops, 2);
         if (status == FMT_E_IO) {
-            status = fmt_fail(env, ops[0].result < 0 ? QCOW2_E_CREATE_HEADER
-                                                     : QCOW2_E_CREATE_REFTABLE);
+            status =
+                fmt_fail(env, ops[0].result < 0 ? QCOW2_E_CREATE_HEADER : QCOW2_E_CREATE_REFTABLE);
         }
     }
     if (!status) {

@@ -6,21 +6,21 @@
 #include "format/qcow2.h"
 
 struct qcow2_create_options {
-    uint64_t size;              /* rounded up to sectors */
+    uint64_t size; /* rounded up to sectors */
     uint64_t cluster_size;
     uint32_t version;
     uint32_t refcount_bits;
-    uint32_t prealloc;          /* enum abi_prealloc */
-    uint32_t compression;       /* enum qcow2_compression */
+    uint32_t prealloc;    /* enum abi_prealloc */
+    uint32_t compression; /* enum qcow2_compression */
     bool extended_l2;
     bool lazy_refcounts;
     bool data_file_raw;
     bool encryption;
     bool has_secret;
-    bool negative;              /* the size cannot be rounded up below 2^63 */
+    bool negative; /* the size cannot be rounded up below 2^63 */
     bool has_data_file;
     bool has_backing;
-    struct qcow2_text backing_file, backing_format, data_file;  /* in the stream */
+    struct qcow2_text backing_file, backing_format, data_file; /* in the stream */
 };
 
 /* The options in their defaults. */

@@ -57,8 +57,9 @@ static int classify(struct fmt_image *im, uint64_t guest, struct qcow2_entry *e)
     if (st->extended_l2) {
         zero = !placed && e->zeros == UINT32_MAX;
     }
-    e->class = zero ? placed ? QCOW2_C_ZERO_PLACED : QCOW2_C_ZERO
-                    : placed ? QCOW2_C_DATA : QCOW2_C_UNALLOCATED;
+    e->class = zero     ? placed ? QCOW2_C_ZERO_PLACED : QCOW2_C_ZERO
+               : placed ? QCOW2_C_DATA
+                        : QCOW2_C_UNALLOCATED;
     e->place = offset;
     e->owned = placed && (e->raw & QCOW2_COPIED);
     return FMT_OK;

@@ -11,16 +11,16 @@ struct answer {
     struct fmt_image *im;
     struct abi_extent *out;
     uint32_t max, count;
-    uint64_t at;                /* guest offset that is next */
+    uint64_t at; /* guest offset that is next */
     uint64_t end;
-    uint64_t piece;             /* guest offset where the piece of the L2 table began to be used */
+    uint64_t piece; /* guest offset where the piece of the L2 table began to be used */
 };
 
 /* What an L2 entry says. */
 struct entry {
     uint64_t raw;
-    uint64_t bitmap;            /* of subclusters; 0 without extended L2 */
-    uint64_t offset;            /* of a standard cluster */
+    uint64_t bitmap; /* of subclusters; 0 without extended L2 */
+    uint64_t offset; /* of a standard cluster */
     bool has_offset;
 };
 

@@ -59,7 +59,10 @@ int qcow2_lower(struct fmt_image *im, uint64_t first, uint64_t n, bool discard)
         return FMT_OK;
     }
     w->falls[w->n_falls++] = (struct qcow2_fall){
-        .cluster = first, .count = n, .amount = 1, .discard = discard,
+        .cluster = first,
+        .count = n,
+        .amount = 1,
+        .discard = discard,
     };
     return w->n_falls == QCOW2_MAX_FALLS ? qcow2_settle(im) : FMT_OK;
 }

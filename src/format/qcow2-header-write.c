@@ -13,17 +13,12 @@ struct page {
 };
 
 static const struct {
-    uint8_t type, bit;          /* spec "Feature name table" */
+    uint8_t type, bit; /* spec "Feature name table" */
     const char *name;
 } features[] = {
-    { 0, 0, "dirty bit" },
-    { 0, 1, "corrupt bit" },
-    { 0, 2, "external data file" },
-    { 0, 3, "compression type" },
-    { 0, 4, "extended L2 entries" },
-    { 1, 0, "lazy refcounts" },
-    { 2, 0, "bitmaps" },
-    { 2, 1, "raw external data" },
+    { 0, 0, "dirty bit" },        { 0, 1, "corrupt bit" },         { 0, 2, "external data file" },
+    { 0, 3, "compression type" }, { 0, 4, "extended L2 entries" }, { 1, 0, "lazy refcounts" },
+    { 2, 0, "bitmaps" },          { 2, 1, "raw external data" },
 };
 #define N_FEATURES (sizeof features / sizeof *features)
 
@@ -93,8 +88,7 @@ static void put_features(struct page *p)
 static bool is_own(uint32_t type)
 {
     return type == QCOW2_EXT_BACKING_FORMAT || type == QCOW2_EXT_DATA_FILE ||
-           type == QCOW2_EXT_CRYPTO || type == QCOW2_EXT_FEATURE_NAMES ||
-           type == QCOW2_EXT_BITMAPS;
+           type == QCOW2_EXT_CRYPTO || type == QCOW2_EXT_FEATURE_NAMES || type == QCOW2_EXT_BITMAPS;
 }
 
 /* Those of other makers, the last one first: so they end up as qemu-img leaves them. */
@@ -188,7 +182,8 @@ int qcow2_header_fields(struct fmt_image *im)
     uint32_t used = encode_fixed(h, bytes);
     struct abi_io ops[] = {
         { .op = ABI_IO_FLUSH },
-        { .op = ABI_IO_WRITE, .length = min_u64(used, h->header_length),
+        { .op = ABI_IO_WRITE,
+          .length = min_u64(used, h->header_length),
           .address = (uint64_t)(uintptr_t)bytes },
         { .op = ABI_IO_FLUSH },
     };

@@ -73,9 +73,9 @@ int qcow2_l2_own(struct fmt_image *im, uint64_t guest, uint64_t *ret_l2)
         status = l2_fill(im, new, old);
     }
     if (!status) {
-        status = qcow2_check_place(im, st->active.l1_offset >> st->header.cluster_bits,
-                                   div_up(st->active.l1_size * 8ull, st->cluster_size),
-                                   QCOW2_PLACE_L1);
+        status =
+            qcow2_check_place(im, st->active.l1_offset >> st->header.cluster_bits,
+                              div_up(st->active.l1_size * 8ull, st->cluster_size), QCOW2_PLACE_L1);
     }
     if (!status) {
         status = qcow2_l1_block(im, &st->active, index, &block, &at);

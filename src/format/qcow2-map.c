@@ -3,9 +3,8 @@
 #include "format/qcow2.h"
 
 /* The piece of a contiguous table of bytes length at offset that holds byte at. */
-static int table_block(struct fmt_image *im, enum qcow2_kind kind, uint64_t offset,
-                       uint64_t bytes, uint64_t at, struct qcow2_block **ret_block,
-                       uint32_t *ret_at)
+static int table_block(struct fmt_image *im, enum qcow2_kind kind, uint64_t offset, uint64_t bytes,
+                       uint64_t at, struct qcow2_block **ret_block, uint32_t *ret_at)
 {
     uint64_t size = qcow2_block_size(im->state);
     uint64_t start = align_down(at, size);
@@ -125,8 +124,8 @@ int qcow2_refcount_get(struct fmt_image *im, uint64_t cluster, uint64_t *ret_ref
 
     *ret_refcount = 0;
     if (!status && block) {
-        *ret_refcount = qcow2_refcount_load(block->data, st->header.refcount_order,
-                                            cluster - first);
+        *ret_refcount =
+            qcow2_refcount_load(block->data, st->header.refcount_order, cluster - first);
         qcow2_block_put(block);
     }
     return status;

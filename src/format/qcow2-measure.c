@@ -10,7 +10,7 @@ struct plan {
     uint64_t cluster_size;
     uint64_t refcount_bits;
     bool extended_l2, old, full, encryption, secret;
-    struct qcow2_text compat, prealloc;     /* data NULL: not given */
+    struct qcow2_text compat, prealloc; /* data NULL: not given */
 };
 
 static bool is_key(const struct props_item *it, const char *name)
@@ -97,8 +97,8 @@ int qcow2_measure(struct fmt_env *env, const struct abi_create *req, struct prop
         return status;
     }
     uint64_t size = p.cluster_size, entries = size / (p.extended_l2 ? 16 : 8);
-    uint32_t refblock_bits = (uint32_t)(__builtin_ctzll(size) + 3 -
-                                        __builtin_ctzll(p.refcount_bits));
+    uint32_t refblock_bits =
+        (uint32_t)(__builtin_ctzll(size) + 3 - __builtin_ctzll(p.refcount_bits));
     uint64_t data, tables, l1, blocks, table, others;
 
     if (req->virtual_size > INT64_MAX - size) {

@@ -133,8 +133,7 @@ static int examine_size(struct fmt_image *im, const struct qcow2_state *st)
         return fmt_fail1(im->env, QCOW2_E_CRYPT_METHOD, (uint64_t)(int32_t)h->crypt_method);
     }
     if (h->reftable_clusters &&
-        !range_fits(h->reftable_offset, h->reftable_clusters * st->cluster_size,
-                    QCOW2_MAX_FILE)) {
+        !range_fits(h->reftable_offset, h->reftable_clusters * st->cluster_size, QCOW2_MAX_FILE)) {
         return fail_errno(im->env, QCOW2_E_REFTABLE_READ, QCOW2_EIO);
     }
     return FMT_OK;
@@ -187,8 +186,7 @@ static int keep_header_rest(struct fmt_image *im, struct qcow2_reader *r)
     }
     uint32_t length = st->header.header_length - known;
     uint8_t *copy = im->env->alloc(im->env, length);
-    int status = copy ? qcow2_reader_get(r, known, length, &p)
-                      : fmt_fail(im->env, FMT_E_NO_MEMORY);
+    int status = copy ? qcow2_reader_get(r, known, length, &p) : fmt_fail(im->env, FMT_E_NO_MEMORY);
     if (status) {
         im->env->free(im->env, copy);
         return status;
@@ -290,7 +288,10 @@ static void put_text(struct props_writer *props, const char *key, struct qcow2_t
 void qcow2_fill_facts(const struct qcow2_state *st, struct abi_facts *facts)
 {
     const struct qcow2_header *h = &st->header;
-    const struct { bool is; uint32_t flag; } flags[] = {
+    const struct {
+        bool is;
+        uint32_t flag;
+    } flags[] = {
         { h->crypt_method != QCOW2_CRYPT_NONE, ABI_FACT_ENCRYPTED },
         { h->incompatible & QCOW2_INCOMPAT_DIRTY, ABI_FACT_DIRTY },
         { h->incompatible & QCOW2_INCOMPAT_CORRUPT, ABI_FACT_CORRUPT },

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "format/options.h"
 
-#define ROW(n, t, f, h) { .name = n, .type = FMT_OPTION_##t, .fallback = f, .help = h }
+#define ROW(n, t, f, h)                                                                            \
+    {                                                                                              \
+        .name = n, .type = FMT_OPTION_##t, .fallback = f, .help = h                                \
+    }
 
 /* In the order of the "Formatting" line. */
 static const struct fmt_option rows[] = {

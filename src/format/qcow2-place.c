@@ -7,7 +7,7 @@
 
 /* Tables in the order in which qemu-img looks at them. */
 static const struct {
-    enum qcow2_place own;       /* the use for which this table is no obstacle */
+    enum qcow2_place own; /* the use for which this table is no obstacle */
     int code;
 } tables[] = {
     { QCOW2_PLACE_HEADER, QCOW2_X_OVERLAP_HEADER },
@@ -68,8 +68,7 @@ static int hits(struct fmt_image *im, enum qcow2_place table, uint64_t offset, u
         break;
     case QCOW2_PLACE_INACTIVE_L1:
         for (uint32_t i = 0; i < w->n_inactive && !*ret_hit; i++) {
-            *ret_hit = ranges_overlap(w->inactive[i].offset, w->inactive[i].length, offset,
-                                      length);
+            *ret_hit = ranges_overlap(w->inactive[i].offset, w->inactive[i].length, offset, length);
         }
         break;
     case QCOW2_PLACE_L2:

@@ -25,8 +25,7 @@ static uint64_t copy_start(const struct qcow2_state *st, const struct qcow2_entr
     return (uint64_t)first * st->subcluster_size;
 }
 
-static uint64_t copy_end(const struct qcow2_state *st, const struct qcow2_entry *e,
-                         uint64_t within)
+static uint64_t copy_end(const struct qcow2_state *st, const struct qcow2_entry *e, uint64_t within)
 {
     uint32_t end = (uint32_t)div_up(within, st->subcluster_size);
 
@@ -48,20 +47,22 @@ static int promise(struct qcow2_plan *p, uint64_t base, uint64_t length, uint64_
 
     units = !p->out ? 0 : parts ? units : UINT32_MAX;
     return qcow2_promise_add(p->im, (struct qcow2_promise){
-        .guest = base,
-        .length = length,
-        .host = host,
-        .missing = !units ? 0 : parts ? qcow2_units_size(st, units) : length,
-        .units = units,
-        .keeps = keeps,
-    });
+                                        .guest = base,
+                                        .length = length,
+                                        .host = host,
+                                        .missing = !units  ? 0
+                                                   : parts ? qcow2_units_size(st, units)
+                                                           : length,
+                                        .units = units,
+                                        .keeps = keeps,
+                                    });
 }
 
 /* n new clusters at place for the guest clusters from base on, of which first is the first entry
  * and last the last; [guest, end) is written in them. */
 static int plan_new(struct qcow2_plan *p, uint64_t base, uint64_t n, uint64_t place,
-                    const struct qcow2_entry *first, const struct qcow2_entry *last,
-                    uint64_t guest, uint64_t end, uint16_t kind)
+                    const struct qcow2_entry *first, const struct qcow2_entry *last, uint64_t guest,
+                    uint64_t end, uint16_t kind)
 {
     const struct qcow2_state *st = p->im->state;
     uint64_t size = st->cluster_size, all = n * size, tail = base + all - size;
@@ -80,8 +81,7 @@ static int plan_new(struct qcow2_plan *p, uint64_t base, uint64_t n, uint64_t pl
         status = promise(p, base, size, place, qcow2_unit_bits(st, from, size - from), false);
     }
     if (!status && whole < whole_end) {
-        status = promise(p, base + whole, whole_end - whole, place + whole, UINT32_MAX,
-                         false);
+        status = promise(p, base + whole, whole_end - whole, place + whole, UINT32_MAX, false);
     }
     if (!status && whole_end < all) {
         status = promise(p, tail, size, place + whole_end, qcow2_unit_bits(st, 0, to), false);
@@ -99,8 +99,7 @@ static int plan_owned(struct qcow2_plan *p, const struct qcow2_entry *e, uint64_
     int status = FMT_OK;
 
     if (!st->has_data_file) {
-        status = qcow2_check_place(p->im, e->place >> st->header.cluster_bits, 1,
-                                   QCOW2_PLACE_DATA);
+        status = qcow2_check_place(p->im, e->place >> st->header.cluster_bits, 1, QCOW2_PLACE_DATA);
     }
     if (status) {
         return status;
@@ -198,8 +197,7 @@ static int plan_round(struct qcow2_plan *p, uint64_t *guest, uint64_t end, uint1
             stop = min_u64(end, base + size);
             status = plan_owned(p, &e, *guest, stop, kind);
         } else {
-            status = count_new(p, l2, base, min_u64(left, div_up(end - base, size)), &e, &last,
-                               &n);
+            status = count_new(p, l2, base, min_u64(left, div_up(end - base, size)), &e, &last, &n);
             old_end = st->has_data_file ? 0 : st->writer->end;
             if (!status) {
                 status = find_place(p, l2, base, next, n, &last, &place, &n);

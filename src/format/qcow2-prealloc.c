@@ -125,8 +125,7 @@ static int link_run(struct fmt_image *im, uint64_t guest, uint64_t n, uint64_t p
             status = qcow2_entry_get(im, l2, guest, &e, &left);
         }
         if (!status) {
-            status = qcow2_entry_set(im, l2, guest,
-                                     (place + i * st->cluster_size) | QCOW2_COPIED,
+            status = qcow2_entry_set(im, l2, guest, (place + i * st->cluster_size) | QCOW2_COPIED,
                                      (uint64_t)e.zeros << 32 | e.allocated);
         }
         if (!status) {
@@ -148,9 +147,9 @@ static int run_start(struct fmt_image *im, uint64_t from, uint64_t *ret, struct 
     if (!status && l2) {
         status = qcow2_entry_get(im, l2, base, ret_e, &left);
     }
-    bool moves = ret_e->class != QCOW2_C_COMPRESSED &&
-                 (st->extended_l2 || !st->backing_name.length ||
-                  ret_e->class != QCOW2_C_UNALLOCATED);
+    bool moves =
+        ret_e->class != QCOW2_C_COMPRESSED &&
+        (st->extended_l2 || !st->backing_name.length || ret_e->class != QCOW2_C_UNALLOCATED);
     *ret = moves ? base : align_up(from, st->cluster_size);
     return status;
 }
@@ -178,9 +177,9 @@ static int in_one_run(struct fmt_image *im, uint64_t from, uint64_t to, uint32_t
     data <<= st->header.cluster_bits;
     if (!status) {
         status = fmt_truncate(im->env, 0, data + n * st->cluster_size, prealloc);
-        status = qcow2_tell_resize(im, status, prealloc == ABI_PREALLOC_FULL
-                                                   ? QCOW2_E_RESIZE_FILE_ZEROS
-                                                   : QCOW2_E_RESIZE_FILE_ALLOC);
+        status = qcow2_tell_resize(im, status,
+                                   prealloc == ABI_PREALLOC_FULL ? QCOW2_E_RESIZE_FILE_ZEROS
+                                                                 : QCOW2_E_RESIZE_FILE_ALLOC);
     }
     if (!status && start < from && e.class == QCOW2_C_DATA) {
         status = qcow2_copy_bytes(im, e.place, data, from - start);

@@ -88,8 +88,8 @@ static int cut(struct fmt_image *im, struct qcow2_promise *p, uint64_t guest)
 }
 
 /* Bytes of [from, to) that are steps of p: other subclusters may be written in place. */
-static uint64_t bytes_of(const struct qcow2_state *st, const struct qcow2_promise *p,
-                         uint64_t from, uint64_t to)
+static uint64_t bytes_of(const struct qcow2_state *st, const struct qcow2_promise *p, uint64_t from,
+                         uint64_t to)
 {
     uint64_t bytes = 0;
 
@@ -158,7 +158,7 @@ static int publish(struct fmt_image *im, const struct qcow2_promise *p)
             bool same = e.owned && e.place == place;
             raw = place | QCOW2_COPIED;
             bitmap = (uint64_t)(e.zeros & ~p->units) << 32 | p->units | (same ? e.allocated : 0);
-            e.class = same ? QCOW2_C_UNALLOCATED : e.class;     /* nothing is dropped */
+            e.class = same ? QCOW2_C_UNALLOCATED : e.class; /* nothing is dropped */
         }
         status = qcow2_entry_set(im, l2, guest, raw, bitmap);
         if (!status) {

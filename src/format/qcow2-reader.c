@@ -25,8 +25,7 @@ static int make_room(struct qcow2_reader *r, uint64_t length)
     return FMT_OK;
 }
 
-int qcow2_reader_get(struct qcow2_reader *r, uint64_t offset, uint64_t length,
-                     const uint8_t **ret)
+int qcow2_reader_get(struct qcow2_reader *r, uint64_t offset, uint64_t length, const uint8_t **ret)
 {
     if (r->have && offset >= r->offset && range_fits(offset - r->offset, length, r->have)) {
         *ret = r->data + (offset - r->offset);

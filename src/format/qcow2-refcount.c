@@ -45,8 +45,8 @@ int qcow2_reftable_set(struct fmt_image *im, uint64_t index, uint64_t offset)
 
 /* Counts of neighbouring clusters in one piece of a refcount block. */
 struct run {
-    struct qcow2_block *block;  /* NULL: there is no refcount block, all are 0 */
-    uint64_t index;             /* of the first in the piece */
+    struct qcow2_block *block; /* NULL: there is no refcount block, all are 0 */
+    uint64_t index;            /* of the first in the piece */
     uint64_t n;
 };
 

@@ -10,8 +10,8 @@ void qcow2_refcount_needs(uint64_t n, uint64_t cluster_size, uint32_t refblock_b
     /* the blocks and the table are to be counted too; neither ever shrinks, so this ends */
     for (;;) {
         more_blocks = div_up(n + blocks + table, 1ull << refblock_bits);
-        more_table = div_up(more_blocks + (generous ? div_up(more_blocks, 2) : 0),
-                            cluster_size / 8);
+        more_table =
+            div_up(more_blocks + (generous ? div_up(more_blocks, 2) : 0), cluster_size / 8);
         if (more_blocks == blocks && more_table == table) {
             break;
         }
@@ -24,11 +24,11 @@ void qcow2_refcount_needs(uint64_t n, uint64_t cluster_size, uint32_t refblock_b
 
 /* Where the new table and the new blocks lie. */
 struct area {
-    uint64_t first;             /* cluster: new blocks, then the table */
-    uint64_t first_index, last_index;   /* blocks that must be there afterwards */
-    uint64_t block, block_index;        /* one made before; cluster 0: none */
-    uint64_t next;              /* cluster behind what is placed */
-    uint64_t table;             /* clusters of the table */
+    uint64_t first;                   /* cluster: new blocks, then the table */
+    uint64_t first_index, last_index; /* blocks that must be there afterwards */
+    uint64_t block, block_index;      /* one made before; cluster 0: none */
+    uint64_t next;                    /* cluster behind what is placed */
+    uint64_t table;                   /* clusters of the table */
 };
 
 /* Is a block to be made for index, whose old entry is this? */
@@ -66,8 +66,8 @@ static int fill_piece(struct fmt_image *im, const struct area *a, uint64_t at, u
     int status;
 
     if (at < st->header.reftable_clusters * st->cluster_size) {
-        status = qcow2_block_get(im, QCOW2_KIND_REFTABLE, st->header.reftable_offset + at, size,
-                                 &old);
+        status =
+            qcow2_block_get(im, QCOW2_KIND_REFTABLE, st->header.reftable_offset + at, size, &old);
         if (status) {
             return status;
         }
@@ -101,8 +101,11 @@ int qcow2_reftable_move(struct fmt_image *im, uint64_t first, uint64_t n, bool g
     uint32_t bits = st->header.cluster_bits, old_clusters = st->header.reftable_clusters;
     uint64_t blocks, old_offset = st->header.reftable_offset, next_block = first;
     struct area a = {
-        .first = first, .first_index = first >> st->refblock_bits, .next = first,
-        .block = block, .block_index = block_index,
+        .first = first,
+        .first_index = first >> st->refblock_bits,
+        .next = first,
+        .block = block,
+        .block_index = block_index,
     };
 
     qcow2_refcount_needs(first + n, st->cluster_size, st->refblock_bits, generous, &blocks,

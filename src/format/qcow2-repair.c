@@ -92,11 +92,11 @@ int qcow2_make_room(struct qcow2_check *c, uint64_t cluster, uint32_t *ret_error
 
 struct rebuild {
     struct qcow2_check *c;
-    uint64_t *blocks;           /* cluster of each refcount block, 0: none */
-    uint64_t n_blocks;          /* room of blocks */
-    uint64_t end;               /* clusters used, exclusive */
-    uint64_t free_at;           /* nothing is free from where the last search began to here */
-    uint64_t table;             /* cluster of the table, 0: not placed */
+    uint64_t *blocks;  /* cluster of each refcount block, 0: none */
+    uint64_t n_blocks; /* room of blocks */
+    uint64_t end;      /* clusters used, exclusive */
+    uint64_t free_at;  /* nothing is free from where the last search began to here */
+    uint64_t table;    /* cluster of the table, 0: not placed */
     uint64_t table_clusters;
 };
 
@@ -216,8 +216,7 @@ static int write_blocks(struct rebuild *r, uint8_t *buffer)
         }
         __builtin_memset(buffer, 0, st->cluster_size);
         for (uint64_t k = 0; k < n; k++) {
-            qcow2_refcount_store(buffer, st->header.refcount_order, k,
-                                 qcow2_counted(c, first + k));
+            qcow2_refcount_store(buffer, st->header.refcount_order, k, qcow2_counted(c, first + k));
         }
         status = fmt_write(c->im->env, 0, r->blocks[i] << st->header.cluster_bits, buffer,
                            st->cluster_size);

@@ -18,10 +18,10 @@
 #define QCOW2_ENOTSUP 95
 
 /* spec "Header" */
-#define QCOW2_MAGIC 0x514649fbu             /* "QFI\xfb" */
-#define QCOW2_HEADER_V2 72u                 /* bytes of a version 2 header */
-#define QCOW2_HEADER_V3 104u                /* least bytes of a version 3 header */
-#define QCOW2_HEADER_V3_USED 112u           /* with compression_type and padding */
+#define QCOW2_MAGIC 0x514649fbu   /* "QFI\xfb" */
+#define QCOW2_HEADER_V2 72u       /* bytes of a version 2 header */
+#define QCOW2_HEADER_V3 104u      /* least bytes of a version 3 header */
+#define QCOW2_HEADER_V3_USED 112u /* with compression_type and padding */
 
 enum qcow2_header_field {
     QCOW2_H_MAGIC = 0,
@@ -45,22 +45,22 @@ enum qcow2_header_field {
     QCOW2_H_COMPRESSION = 104,
 };
 
-#define QCOW2_MIN_CLUSTER_BITS 9u           /* spec */
-#define QCOW2_MAX_CLUSTER_BITS 21u          /* limit, noted in the spec: 2 MiB */
-#define QCOW2_MIN_EXTENDED_BITS 14u         /* spec: extended L2 entries need 16 KiB clusters */
-#define QCOW2_MAX_REFCOUNT_ORDER 6u         /* spec */
-#define QCOW2_V2_REFCOUNT_ORDER 4u          /* spec */
-#define QCOW2_MAX_BACKING_NAME 1023u        /* spec */
-#define QCOW2_MAX_L1_BYTES (32u << 20)      /* limit, noted in the spec */
-#define QCOW2_MAX_REFTABLE_BYTES (8u << 20) /* limit, noted in the spec */
-#define QCOW2_MAX_SNAPSHOTS 65536u          /* limit */
-#define QCOW2_MAX_SNAPSHOT_EXTRA 1024u      /* limit: bytes of extra data of one snapshot */
-#define QCOW2_MAX_SNAPSHOT_TABLE (64u << 20)/* limit: bytes */
-#define QCOW2_MAX_BITMAPS 65535u            /* limit, noted in the spec */
+#define QCOW2_MIN_CLUSTER_BITS 9u            /* spec */
+#define QCOW2_MAX_CLUSTER_BITS 21u           /* limit, noted in the spec: 2 MiB */
+#define QCOW2_MIN_EXTENDED_BITS 14u          /* spec: extended L2 entries need 16 KiB clusters */
+#define QCOW2_MAX_REFCOUNT_ORDER 6u          /* spec */
+#define QCOW2_V2_REFCOUNT_ORDER 4u           /* spec */
+#define QCOW2_MAX_BACKING_NAME 1023u         /* spec */
+#define QCOW2_MAX_L1_BYTES (32u << 20)       /* limit, noted in the spec */
+#define QCOW2_MAX_REFTABLE_BYTES (8u << 20)  /* limit, noted in the spec */
+#define QCOW2_MAX_SNAPSHOTS 65536u           /* limit */
+#define QCOW2_MAX_SNAPSHOT_EXTRA 1024u       /* limit: bytes of extra data of one snapshot */
+#define QCOW2_MAX_SNAPSHOT_TABLE (64u << 20) /* limit: bytes */
+#define QCOW2_MAX_BITMAPS 65535u             /* limit, noted in the spec */
 #define QCOW2_MAX_BITMAP_DIRECTORY (QCOW2_MAX_BITMAPS * 1024u) /* limit: bytes */
 #define QCOW2_MAX_BITMAP_TABLE_DATA (512u << 20) /* limit: bytes the table of a bitmap may map */
-#define QCOW2_MAX_FILE 0x7fffffffc0000000ull /* limit: bytes of a file; reads beyond fail */
-#define QCOW2_MAX_BITMAP_NAME 1023u         /* limit, noted in the spec */
+#define QCOW2_MAX_FILE 0x7fffffffc0000000ull     /* limit: bytes of a file; reads beyond fail */
+#define QCOW2_MAX_BITMAP_NAME 1023u              /* limit, noted in the spec */
 
 enum qcow2_crypt { QCOW2_CRYPT_NONE = 0, QCOW2_CRYPT_AES = 1, QCOW2_CRYPT_LUKS = 2 };
 enum qcow2_compression { QCOW2_COMPRESSION_ZLIB = 0, QCOW2_COMPRESSION_ZSTD = 1 };
@@ -95,22 +95,22 @@ enum qcow2_compression { QCOW2_COMPRESSION_ZLIB = 0, QCOW2_COMPRESSION_ZSTD = 1 
 #define QCOW2_REFTABLE_OFFSET 0xfffffffffffffe00ull
 #define QCOW2_L1_OFFSET 0x00fffffffffffe00ull
 #define QCOW2_L2_OFFSET 0x00fffffffffffe00ull
-#define QCOW2_COPIED (1ull << 63)           /* L1 and L2 entries: refcount is exactly 1 */
-#define QCOW2_COMPRESSED (1ull << 62)       /* L2 entries */
-#define QCOW2_ZERO (1ull << 0)              /* L2 entries, version 3 without extended L2 */
+#define QCOW2_COPIED (1ull << 63)     /* L1 and L2 entries: refcount is exactly 1 */
+#define QCOW2_COMPRESSED (1ull << 62) /* L2 entries */
+#define QCOW2_ZERO (1ull << 0)        /* L2 entries, version 3 without extended L2 */
 #define QCOW2_L1_RESERVED 0x7f000000000001ffull
 #define QCOW2_L2_STD_RESERVED 0x3f000000000001feull
 #define QCOW2_REFTABLE_RESERVED 0x1ffull
 #define QCOW2_BITMAP_TABLE_OFFSET 0x00fffffffffffe00ull
 #define QCOW2_BITMAP_TABLE_RESERVED 0xff000000000001feull
-#define QCOW2_SECTOR 512u                   /* unit of the length of compressed clusters */
+#define QCOW2_SECTOR 512u /* unit of the length of compressed clusters */
 
 /* spec "Extended L2 Entries" */
 #define QCOW2_SUBCLUSTERS 32u
 
 /* spec "Snapshots" */
-#define QCOW2_SNAPSHOT_HEAD 40u             /* fixed bytes of an entry */
-#define QCOW2_SNAPSHOT_EXTRA_V3 16u         /* bytes of extra data version 3 must have */
+#define QCOW2_SNAPSHOT_HEAD 40u     /* fixed bytes of an entry */
+#define QCOW2_SNAPSHOT_EXTRA_V3 16u /* bytes of extra data version 3 must have */
 
 /* spec "Bitmap directory" */
 #define QCOW2_BITMAP_HEAD 24u
@@ -119,7 +119,7 @@ enum qcow2_compression { QCOW2_COMPRESSION_ZLIB = 0, QCOW2_COMPRESSION_ZSTD = 1 
 #define QCOW2_BITMAP_EXTRA_COMPATIBLE (1u << 2)
 #define QCOW2_BITMAP_FLAGS_RESERVED 0xfffffff8u
 #define QCOW2_BITMAP_DIRTY_TRACKING 1u
-#define QCOW2_BITMAP_MIN_GRANULARITY 9u     /* limit, noted in the spec */
-#define QCOW2_BITMAP_MAX_GRANULARITY 31u    /* limit, noted in the spec */
+#define QCOW2_BITMAP_MIN_GRANULARITY 9u  /* limit, noted in the spec */
+#define QCOW2_BITMAP_MAX_GRANULARITY 31u /* limit, noted in the spec */
 
 #endif

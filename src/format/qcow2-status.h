@@ -14,17 +14,17 @@ enum qcow2_status {
     /* the header, in the order in which it is examined */
     QCOW2_E_HEADER_READ = -1001,
     QCOW2_E_MAGIC = -1002,
-    QCOW2_E_VERSION = -1003,            /* {0} the version */
-    QCOW2_E_CLUSTER_BITS = -1004,       /* {0} the bits */
+    QCOW2_E_VERSION = -1003,      /* {0} the version */
+    QCOW2_E_CLUSTER_BITS = -1004, /* {0} the bits */
     QCOW2_E_HEADER_SHORT = -1005,
     QCOW2_E_HEADER_LONG = -1006,
     QCOW2_E_BACKING_OFFSET = -1007,
-    QCOW2_E_COMPRESSION_TYPE = -1008,   /* {0} the type */
+    QCOW2_E_COMPRESSION_TYPE = -1008, /* {0} the type */
     QCOW2_E_COMPRESSION_BIT_SET = -1009,
     QCOW2_E_COMPRESSION_BIT_CLEAR = -1010,
-    QCOW2_E_FEATURES = -1011,           /* {s} names, joined */
+    QCOW2_E_FEATURES = -1011, /* {s} names, joined */
     QCOW2_E_CORRUPT_WRITE = -1012,
-    QCOW2_E_SUBCLUSTER_SIZE = -1013,    /* {0} bytes */
+    QCOW2_E_SUBCLUSTER_SIZE = -1013, /* {0} bytes */
     QCOW2_E_REFCOUNT_ORDER = -1014,
     QCOW2_E_REFTABLE_LARGE = -1015,
     QCOW2_E_REFTABLE_NONE = -1016,
@@ -35,24 +35,24 @@ enum qcow2_status {
     QCOW2_E_L1_OFFSET = -1021,
     QCOW2_E_SIZE_LARGE = -1022,
     QCOW2_E_L1_SMALL = -1023,
-    QCOW2_E_L1_READ = -1024,            /* {errno} */
-    QCOW2_E_CRYPT_METHOD = -1025,       /* {0} the method, as a signed number */
-    QCOW2_E_REFTABLE_READ = -1026,      /* {errno} */
+    QCOW2_E_L1_READ = -1024,       /* {errno} */
+    QCOW2_E_CRYPT_METHOD = -1025,  /* {0} the method, as a signed number */
+    QCOW2_E_REFTABLE_READ = -1026, /* {errno} */
     QCOW2_E_SIZE_SECTORS = -1027,
 
     QCOW2_E_REFBLOCK_UNALIGNED = -1028, /* {0} offset, {1} index in the refcount table */
 
-    QCOW2_E_REFBLOCK_FAR = -1029,       /* {0} offset, {1} index in the refcount table */
+    QCOW2_E_REFBLOCK_FAR = -1029, /* {0} offset, {1} index in the refcount table */
 
     /* found broken while the image is in use: told once, then reads fail (qcow2-corrupt.c) */
-    QCOW2_X_L2_UNALIGNED = -1030,       /* {0} offset, {1} L1 index */
-    QCOW2_X_CLUSTER_UNALIGNED = -1031,  /* {0} offset, {1} L2 offset, {2} L2 index */
-    QCOW2_X_ZERO_V2 = -1032,            /* {0} L2 offset, {1} L2 index */
-    QCOW2_X_INVALID_ENTRY = -1033,      /* {0} L2 offset, {1} L2 index */
-    QCOW2_X_DATA_FILE_OFFSET = -1034,   /* {0} host offset, {1} guest offset, {2} L2 index */
+    QCOW2_X_L2_UNALIGNED = -1030,         /* {0} offset, {1} L1 index */
+    QCOW2_X_CLUSTER_UNALIGNED = -1031,    /* {0} offset, {1} L2 offset, {2} L2 index */
+    QCOW2_X_ZERO_V2 = -1032,              /* {0} L2 offset, {1} L2 index */
+    QCOW2_X_INVALID_ENTRY = -1033,        /* {0} L2 offset, {1} L2 index */
+    QCOW2_X_DATA_FILE_OFFSET = -1034,     /* {0} host offset, {1} guest offset, {2} L2 index */
     QCOW2_X_DATA_FILE_COMPRESSED = -1035, /* {0} L2 offset, {1} L2 index */
-    QCOW2_X_REFBLOCK_UNALIGNED = -1036, /* {0} offset, {1} index in the refcount table */
-    QCOW2_X_DATA_UNALIGNED = -1037,     /* {0} offset, {1} guest offset */
+    QCOW2_X_REFBLOCK_UNALIGNED = -1036,   /* {0} offset, {1} index in the refcount table */
+    QCOW2_X_DATA_UNALIGNED = -1037,       /* {0} offset, {1} guest offset */
     /* the same, told when the image is marked as corrupt: lower by this */
     QCOW2_X_MARKING = 400,
 
@@ -61,25 +61,25 @@ enum qcow2_status {
     QCOW2_E_EXT_READ = -1041,           /* {errno} */
     QCOW2_E_EXT_BACKING_FORMAT = -1042, /* {0} bytes */
     QCOW2_E_EXT_CRYPTO_METHOD = -1043,
-    QCOW2_E_EXT_CRYPTO_LENGTH = -1044,  /* {0} bytes */
-    QCOW2_E_EXT_CRYPTO_OFFSET = -1045,  /* {0} offset, {1} cluster size */
+    QCOW2_E_EXT_CRYPTO_LENGTH = -1044, /* {0} bytes */
+    QCOW2_E_EXT_CRYPTO_OFFSET = -1045, /* {0} offset, {1} cluster size */
     QCOW2_E_EXT_CRYPTO_MISSING = -1046,
     QCOW2_E_EXT_BITMAPS_LENGTH = -1047,
     QCOW2_E_EXT_BITMAPS_RESERVED = -1048,
-    QCOW2_E_EXT_BITMAPS_MANY = -1049,   /* {0} bitmaps */
+    QCOW2_E_EXT_BITMAPS_MANY = -1049, /* {0} bitmaps */
     QCOW2_E_EXT_BITMAPS_NONE = -1050,
     QCOW2_E_EXT_BITMAPS_OFFSET = -1051,
-    QCOW2_E_EXT_BITMAPS_SIZE = -1052,   /* {0} bytes of the directory */
+    QCOW2_E_EXT_BITMAPS_SIZE = -1052, /* {0} bytes of the directory */
     QCOW2_W_BITMAPS_STALE = -1053,
     QCOW2_W_BITMAPS_V2 = -1054,
     QCOW2_E_BACKING_LENGTH = -1055,
-    QCOW2_E_BACKING_READ = -1056,       /* {errno} */
+    QCOW2_E_BACKING_READ = -1056, /* {errno} */
     QCOW2_E_RAW_WITHOUT_DATA_FILE = -1057,
-    QCOW2_E_DIRTY_REPAIR = -1058,       /* {errno} */
+    QCOW2_E_DIRTY_REPAIR = -1058, /* {errno} */
 
     /* snapshot table */
-    QCOW2_E_SNAPSHOT_READ = -1070,      /* {errno} */
-    QCOW2_E_SNAPSHOT_EXTRA = -1071,     /* {0} index */
+    QCOW2_E_SNAPSHOT_READ = -1070,        /* {errno} */
+    QCOW2_E_SNAPSHOT_EXTRA = -1071,       /* {0} index */
     QCOW2_E_SNAPSHOT_TABLE_LARGE = -1072, /* {0} snapshots left */
 
     QCOW2_E_SNAPSHOT_L1_LARGE = -1073,
@@ -88,57 +88,57 @@ enum qcow2_status {
 
     /* bitmap directory */
     QCOW2_E_BITMAP_DIR_EMPTY = -1080,
-    QCOW2_E_BITMAP_DIR_READ = -1081,    /* {errno} */
+    QCOW2_E_BITMAP_DIR_READ = -1081, /* {errno} */
     QCOW2_E_BITMAP_DIR_BROKEN = -1082,
     QCOW2_E_BITMAP_EXTRA = -1083,
     QCOW2_E_BITMAP_CONSTRAINTS = -1084, /* {s} name */
     QCOW2_E_BITMAP_MANY = -1085,
     QCOW2_E_BITMAP_FEW = -1086,
-    QCOW2_E_BITMAP_EXISTS = -1087,      /* {s} name */
-    QCOW2_E_BITMAP_TABLE = -1088,       /* {s} name, {errno} */
-    QCOW2_E_BITMAP_DATA = -1089,        /* {s} name, {errno} */
+    QCOW2_E_BITMAP_EXISTS = -1087, /* {s} name */
+    QCOW2_E_BITMAP_TABLE = -1088,  /* {s} name, {errno} */
+    QCOW2_E_BITMAP_DATA = -1089,   /* {s} name, {errno} */
 
     /* lines of a check, in the order in which things are looked at */
-    QCOW2_C_SNAPSHOTS_LARGE = -1100,    /* {0} snapshots too many */
+    QCOW2_C_SNAPSHOTS_LARGE = -1100, /* {0} snapshots too many */
     QCOW2_C_SNAPSHOTS_OFFSET = -1101,
     QCOW2_C_SNAPSHOT_INCOMPLETE = -1102, /* {0} index */
-    QCOW2_C_BEYOND_END = -1103,         /* {0} offset, {1} bytes */
-    QCOW2_C_OVERFLOW = -1104,           /* {0} offset */
+    QCOW2_C_BEYOND_END = -1103,          /* {0} offset, {1} bytes */
+    QCOW2_C_OVERFLOW = -1104,            /* {0} offset */
     QCOW2_C_IO_L1 = -1105,
     QCOW2_C_IO_L2 = -1106,
-    QCOW2_C_L1_RESERVED = -1107,        /* {0} entry */
-    QCOW2_C_L1_UNALIGNED = -1108,       /* {0} L2 offset */
-    QCOW2_C_L2_RESERVED = -1109,        /* {0} entry */
-    QCOW2_C_COMPRESSED_COPIED = -1110,  /* {0} offset */
+    QCOW2_C_L1_RESERVED = -1107,          /* {0} entry */
+    QCOW2_C_L1_UNALIGNED = -1108,         /* {0} L2 offset */
+    QCOW2_C_L2_RESERVED = -1109,          /* {0} entry */
+    QCOW2_C_COMPRESSED_COPIED = -1110,    /* {0} offset */
     QCOW2_C_COMPRESSED_DATA_FILE = -1111, /* {0} index, {1} entry */
-    QCOW2_C_COMPRESSED_BITMAP = -1112,  /* {0} index, {1} entry */
+    QCOW2_C_COMPRESSED_BITMAP = -1112,    /* {0} index, {1} entry */
     QCOW2_C_BITMAP_UNALLOCATED = -1113,
-    QCOW2_C_BITMAP_CORRUPT = -1114,     /* {0} offset */
-    QCOW2_C_DATA_UNALIGNED = -1115,     /* {0} offset */
-    QCOW2_C_PREALLOC_UNALIGNED = -1116, /* {0} offset */
+    QCOW2_C_BITMAP_CORRUPT = -1114,      /* {0} offset */
+    QCOW2_C_DATA_UNALIGNED = -1115,      /* {0} offset */
+    QCOW2_C_PREALLOC_UNALIGNED = -1116,  /* {0} offset */
     QCOW2_C_SNAPSHOTS_DATA_FILE = -1117, /* {0} snapshots */
-    QCOW2_C_SNAPSHOT_UNALIGNED = -1118, /* {s} id, {t} name, {0} L1 offset */
-    QCOW2_C_SNAPSHOT_LARGE = -1119,     /* {s} id, {t} name, {0} L1 entries */
-    QCOW2_C_REFTABLE_RESERVED = -1120,  /* {0} index */
-    QCOW2_C_REFBLOCK_UNALIGNED = -1121, /* {0} index */
-    QCOW2_C_REFBLOCK_OUTSIDE = -1122,   /* {0} index */
-    QCOW2_C_REFBLOCK_SHARED = -1123,    /* {0} index, {1} references */
-    QCOW2_C_NO_REFCOUNT = -1124,        /* {0} cluster, {1} errno */
-    QCOW2_C_TOO_LOW = -1125,            /* {0} cluster, {1} refcount, {2} references */
-    QCOW2_C_LEAK = -1126,               /* {0} cluster, {1} refcount, {2} references */
-    QCOW2_C_COPIED_L2 = -1127,          /* {0} L1 index, {1} entry, {2} refcount */
-    QCOW2_C_COPIED_DATA = -1128,        /* {0} entry, {1} refcount */
-    QCOW2_C_PREALLOC_MENDED = -1129,    /* {0} offset */
-    QCOW2_C_REFBLOCK_MENDED = -1130,    /* {0} index */
-    QCOW2_C_NO_RESIZE = -1131,          /* {0} errno */
-    QCOW2_C_COUNT_MENDED = -1132,       /* {0} cluster, {1} refcount, {2} references */
+    QCOW2_C_SNAPSHOT_UNALIGNED = -1118,  /* {s} id, {t} name, {0} L1 offset */
+    QCOW2_C_SNAPSHOT_LARGE = -1119,      /* {s} id, {t} name, {0} L1 entries */
+    QCOW2_C_REFTABLE_RESERVED = -1120,   /* {0} index */
+    QCOW2_C_REFBLOCK_UNALIGNED = -1121,  /* {0} index */
+    QCOW2_C_REFBLOCK_OUTSIDE = -1122,    /* {0} index */
+    QCOW2_C_REFBLOCK_SHARED = -1123,     /* {0} index, {1} references */
+    QCOW2_C_NO_REFCOUNT = -1124,         /* {0} cluster, {1} errno */
+    QCOW2_C_TOO_LOW = -1125,             /* {0} cluster, {1} refcount, {2} references */
+    QCOW2_C_LEAK = -1126,                /* {0} cluster, {1} refcount, {2} references */
+    QCOW2_C_COPIED_L2 = -1127,           /* {0} L1 index, {1} entry, {2} refcount */
+    QCOW2_C_COPIED_DATA = -1128,         /* {0} entry, {1} refcount */
+    QCOW2_C_PREALLOC_MENDED = -1129,     /* {0} offset */
+    QCOW2_C_REFBLOCK_MENDED = -1130,     /* {0} index */
+    QCOW2_C_NO_RESIZE = -1131,           /* {0} errno */
+    QCOW2_C_COUNT_MENDED = -1132,        /* {0} cluster, {1} refcount, {2} references */
     QCOW2_C_REBUILDING = -1133,
     QCOW2_C_NEED_REBUILD = -1134,
     QCOW2_C_STILL_BROKEN = -1135,
-    QCOW2_C_L2_MENDED = -1136,          /* {0} L1 index, {1} entry, {2} refcount */
-    QCOW2_C_DATA_MENDED = -1137,        /* {0} entry, {1} refcount */
+    QCOW2_C_L2_MENDED = -1136,   /* {0} L1 index, {1} entry, {2} refcount */
+    QCOW2_C_DATA_MENDED = -1137, /* {0} entry, {1} refcount */
     QCOW2_C_OVERLAP = -1138,
-    QCOW2_C_OVERLAP_L2 = -1139,         /* {0} errno */
+    QCOW2_C_OVERLAP_L2 = -1139, /* {0} errno */
     /* a check that could not read the snapshot table says why: QCOW2_E_SNAPSHOT_* lower by
      * this; {0} is the errno of QCOW2_E_SNAPSHOT_READ */
     QCOW2_C_TABLE_READ = 300,
@@ -176,20 +176,20 @@ enum qcow2_status {
     QCOW2_E_CREATE_COMPRESSION_V2 = -1514,
     QCOW2_E_CREATE_ENCRYPTION = -1515,
     QCOW2_E_CREATE_TOO_LARGE = -1516,
-    QCOW2_E_CREATE_BACKING = -1517,     /* {s} name' with format 'format, {errno} */
-    QCOW2_E_CREATE_HEADER = -1518,      /* {errno} */
-    QCOW2_E_CREATE_REFTABLE = -1519,    /* {errno} */
+    QCOW2_E_CREATE_BACKING = -1517,  /* {s} name' with format 'format, {errno} */
+    QCOW2_E_CREATE_HEADER = -1518,   /* {errno} */
+    QCOW2_E_CREATE_REFTABLE = -1519, /* {errno} */
     QCOW2_E_CREATE_NO_SECRET = -1520,
-    QCOW2_E_CREATE_NEGATIVE = -1521,    /* rounded up, the size does not fit in 63 bits */
+    QCOW2_E_CREATE_NEGATIVE = -1521, /* rounded up, the size does not fit in 63 bits */
 
-    QCOW2_E_MEASURE_COMPAT = -1525,     /* {s} the word */
-    QCOW2_E_MEASURE_PREALLOC = -1526,   /* {s} the word */
+    QCOW2_E_MEASURE_COMPAT = -1525,   /* {s} the word */
+    QCOW2_E_MEASURE_PREALLOC = -1526, /* {s} the word */
     QCOW2_E_MEASURE_REFCOUNT_V2 = -1527,
     QCOW2_E_MEASURE_TOO_LARGE = -1528,
 
     /* sizes that cannot be changed; the same while creating: lower by QCOW2_E_IN_CREATE */
     QCOW2_E_SIZE_UNALIGNED = -1530,
-    QCOW2_E_RESIZE_L1 = -1531,          /* {errno}, so all below */
+    QCOW2_E_RESIZE_L1 = -1531, /* {errno}, so all below */
     QCOW2_E_RESIZE_CLUSTERS = -1532,
     QCOW2_E_RESIZE_FILE = -1533,
     QCOW2_E_RESIZE_FILE_ALLOC = -1534,

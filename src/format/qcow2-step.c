@@ -17,8 +17,8 @@ void qcow2_plan_put(struct qcow2_plan *p, uint16_t kind, uint64_t guest, uint64_
     if (!length || !p->out) {
         return;
     }
-    if (last && last->kind == kind &&
-        last->guest_offset + last->length == guest && last->file_offset + last->length == host) {
+    if (last && last->kind == kind && last->guest_offset + last->length == guest &&
+        last->file_offset + last->length == host) {
         last->length += length;
         return;
     }
@@ -90,7 +90,7 @@ void qcow2_plan_forget(struct qcow2_plan *p, uint64_t guest, uint64_t end)
 }
 
 void qcow2_plan_open_tail(struct qcow2_plan *p, const struct qcow2_entry *e, uint64_t guest,
-                      uint64_t end, uint64_t host)
+                          uint64_t end, uint64_t host)
 {
     if (p->out && guest < end) {
         p->tail = (struct qcow2_tail){ true, guest, end, host, *e };

@@ -56,8 +56,8 @@ int qcow2_resize(struct fmt_image *im, uint64_t size, uint32_t prealloc, uint32_
 {
     struct qcow2_state *st = im->state;
     uint64_t old = st->active.size;
-    int status = qcow2_tell_resize(im, qcow2_l1_grow(im, qcow2_l1_entries(st, size)),
-                                   QCOW2_E_RESIZE_L1);
+    int status =
+        qcow2_tell_resize(im, qcow2_l1_grow(im, qcow2_l1_entries(st, size)), QCOW2_E_RESIZE_L1);
 
     if (!status && st->data_file_raw && prealloc == ABI_PREALLOC_OFF) {
         /* a raw data file is complete: every cluster has its place in it */

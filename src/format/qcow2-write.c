@@ -120,8 +120,7 @@ static int plan(struct qcow2_plan *p, const struct abi_extent *q)
 }
 
 /* What was linked or aborted, which comes first; *ret_n: how many of the n. */
-static int take_done(struct fmt_image *im, const struct abi_extent *in, uint32_t n,
-                     uint32_t *ret_n)
+static int take_done(struct fmt_image *im, const struct abi_extent *in, uint32_t n, uint32_t *ret_n)
 {
     uint32_t i = 0;
     int status = FMT_OK;
@@ -130,8 +129,8 @@ static int take_done(struct fmt_image *im, const struct abi_extent *in, uint32_t
         if (!range_fits(in[i].guest_offset, in[i].length, INT64_MAX)) {
             return fmt_fail(im->env, FMT_E_BAD_JOB);
         }
-        status = qcow2_promise_done(im, in[i].guest_offset, in[i].length,
-                                    in[i].kind == ABI_EXT_ABORT);
+        status =
+            qcow2_promise_done(im, in[i].guest_offset, in[i].length, in[i].kind == ABI_EXT_ABORT);
     }
     *ret_n = i;
     return status ? status : qcow2_promises_keep(im);

@@ -34,23 +34,23 @@
 /* Clusters whose counts are lower than the refcount blocks in the cache say. */
 struct qcow2_fall {
     uint64_t cluster;
-    uint64_t count;             /* of clusters */
-    uint64_t amount;            /* of each */
-    bool discard;               /* the file system may have the bytes, once the count is 0 */
+    uint64_t count;  /* of clusters */
+    uint64_t amount; /* of each */
+    bool discard;    /* the file system may have the bytes, once the count is 0 */
 };
 #define QCOW2_MAX_FALLS 2048u
 
 /* Clusters whose place in the file is promised and not published yet. */
 struct qcow2_promise {
-    uint64_t guest;             /* of the first cluster */
-    uint64_t length;            /* bytes: whole clusters */
-    uint64_t host;              /* of the first cluster, or of the coded bytes */
-    uint64_t missing;           /* bytes of steps neither linked nor aborted */
-    uint32_t stored;            /* coded bytes of a compressed cluster, 0: plain */
-    uint32_t units;             /* extended L2: subclusters that hold data then */
-    bool keeps;                 /* the entry has this place already: no count was raised */
-    bool broken;                /* a step was aborted */
-    uint32_t job, question;     /* that it was made for */
+    uint64_t guest;         /* of the first cluster */
+    uint64_t length;        /* bytes: whole clusters */
+    uint64_t host;          /* of the first cluster, or of the coded bytes */
+    uint64_t missing;       /* bytes of steps neither linked nor aborted */
+    uint32_t stored;        /* coded bytes of a compressed cluster, 0: plain */
+    uint32_t units;         /* extended L2: subclusters that hold data then */
+    bool keeps;             /* the entry has this place already: no count was raised */
+    bool broken;            /* a step was aborted */
+    uint32_t job, question; /* that it was made for */
 };
 #define QCOW2_MAX_PROMISES 16384u
 
@@ -58,37 +58,39 @@ struct qcow2_promise {
  * each other. Where they are too many they are rounded to larger units: a bitmap may then say of
  * a part that it was written though it was not, never the other way round. */
 struct qcow2_touched {
-    struct { uint64_t start, end; } *ranges;    /* guest bytes */
+    struct {
+        uint64_t start, end;
+    } * ranges; /* guest bytes */
     uint32_t n, room;
-    uint64_t unit;              /* bytes; 0: nobody wants to know */
+    uint64_t unit; /* bytes; 0: nobody wants to know */
 };
 
 struct qcow2_writer {
-    uint64_t next_free;         /* cluster where the search goes on */
-    uint64_t held, held_end;    /* clusters that a search passes over, though they are free */
-    uint64_t sound_block;       /* offset of the refcount block that was looked at last */
-    uint64_t pack_at;           /* byte behind the last compressed cluster; 0: none to go on at */
-    uint64_t end;               /* the image file has, or is promised, no bytes from here on */
-    bool creating;              /* failures are told as those of a new image */
-    bool dead;                  /* memory and disk do not agree: nothing may be written any more */
-    bool published;             /* data was linked and not flushed since */
-    bool coded;                 /* compressed clusters were written */
-    bool marked;                /* the dirty bit was set by us */
+    uint64_t next_free;      /* cluster where the search goes on */
+    uint64_t held, held_end; /* clusters that a search passes over, though they are free */
+    uint64_t sound_block;    /* offset of the refcount block that was looked at last */
+    uint64_t pack_at;        /* byte behind the last compressed cluster; 0: none to go on at */
+    uint64_t end;            /* the image file has, or is promised, no bytes from here on */
+    bool creating;           /* failures are told as those of a new image */
+    bool dead;               /* memory and disk do not agree: nothing may be written any more */
+    bool published;          /* data was linked and not flushed since */
+    bool coded;              /* compressed clusters were written */
+    bool marked;             /* the dirty bit was set by us */
 
-    struct qcow2_fall *falls;   /* QCOW2_MAX_FALLS */
+    struct qcow2_fall *falls; /* QCOW2_MAX_FALLS */
     uint32_t n_falls;
     struct qcow2_promise *promises; /* ascending by guest */
     uint32_t n_promises, room_promises;
-    uint32_t job, question;     /* what is being planned: promises of one can be undone */
-    uint8_t *zeros;             /* QCOW2_ZERO_CHUNK bytes */
-    struct qcow2_bitmap_work *bitmaps;  /* in use and being made (qcow2-bitmap.h); NULL: none */
+    uint32_t job, question;            /* what is being planned: promises of one can be undone */
+    uint8_t *zeros;                    /* QCOW2_ZERO_CHUNK bytes */
+    struct qcow2_bitmap_work *bitmaps; /* in use and being made (qcow2-bitmap.h); NULL: none */
     struct qcow2_touched touched;
 
     /* where tables lie that the header does not tell (qcow2-place.c) */
     uint64_t snapshots_length;
     struct qcow2_span {
         uint64_t offset, length;
-    } *inactive;
+    } * inactive;
     uint32_t n_inactive;
 };
 
@@ -174,7 +176,7 @@ enum qcow2_place {
     QCOW2_PLACE_L2,
     QCOW2_PLACE_REFBLOCK,
     QCOW2_PLACE_BITMAPS,
-    QCOW2_PLACE_DATA,           /* in place */
+    QCOW2_PLACE_DATA, /* in place */
     QCOW2_PLACE_NEW_DATA,
     QCOW2_PLACE_NEW_CODED,
     QCOW2_PLACE_NEW_L1,
@@ -194,8 +196,7 @@ int qcow2_alloc_at(struct fmt_image *im, uint64_t offset, uint64_t n, uint64_t *
 /* size coded bytes (at most a cluster), packed behind the last ones. */
 int qcow2_alloc_bytes(struct fmt_image *im, uint32_t size, uint64_t *ret_offset);
 /* A table of length bytes at offset: zeros in the cache, dirty. */
-int qcow2_table_blank(struct fmt_image *im, enum qcow2_kind kind, uint64_t offset,
-                      uint64_t length);
+int qcow2_table_blank(struct fmt_image *im, enum qcow2_kind kind, uint64_t offset, uint64_t length);
 /* Copy bytes of the image file. */
 int qcow2_copy_bytes(struct fmt_image *im, uint64_t from, uint64_t to, uint64_t length);
 /* Write zeros over a range of a file. */
@@ -233,19 +234,19 @@ int qcow2_header_fields(struct fmt_image *im);
 /* ---- L2 entries (qcow2-entry.c) -------------------------------------------------------- */
 
 enum qcow2_class {
-    QCOW2_C_UNALLOCATED,        /* no place; extended L2: some subclusters may read as zeros */
-    QCOW2_C_ZERO,               /* reads as zeros, no place */
-    QCOW2_C_ZERO_PLACED,        /* reads as zeros, has a place */
-    QCOW2_C_DATA,               /* has a place; extended L2: the bitmap says more */
+    QCOW2_C_UNALLOCATED, /* no place; extended L2: some subclusters may read as zeros */
+    QCOW2_C_ZERO,        /* reads as zeros, no place */
+    QCOW2_C_ZERO_PLACED, /* reads as zeros, has a place */
+    QCOW2_C_DATA,        /* has a place; extended L2: the bitmap says more */
     QCOW2_C_COMPRESSED,
 };
 
 struct qcow2_entry {
     uint64_t raw;
-    uint32_t allocated, zeros;  /* subclusters, a bit each */
-    uint64_t place;             /* ZERO_PLACED, DATA: offset of the cluster */
+    uint32_t allocated, zeros; /* subclusters, a bit each */
+    uint64_t place;            /* ZERO_PLACED, DATA: offset of the cluster */
     enum qcow2_class class;
-    bool owned;                 /* has a place that nobody shares */
+    bool owned; /* has a place that nobody shares */
 };
 
 enum qcow2_unit { QCOW2_U_HOLE, QCOW2_U_ZERO, QCOW2_U_DATA };
@@ -291,18 +292,18 @@ int qcow2_promises_drop(struct fmt_image *im);
 /* The answers of a job being put together. */
 struct qcow2_plan {
     struct fmt_image *im;
-    struct abi_extent *out;     /* NULL: places only, promised and complete at once */
+    struct abi_extent *out; /* NULL: places only, promised and complete at once */
     uint32_t max, n;
-    uint32_t own;               /* the first answer of this question: no step spans two questions */
-    bool full;                  /* the answers do not fit: the question is planned up to reached */
-    uint64_t reached;           /* guest byte behind what was planned last */
-    bool last;                  /* publishing will free clusters: take no more questions */
+    uint32_t own;     /* the first answer of this question: no step spans two questions */
+    bool full;        /* the answers do not fit: the question is planned up to reached */
+    uint64_t reached; /* guest byte behind what was planned last */
+    bool last;        /* publishing will free clusters: take no more questions */
 
     /* the end of the last cluster, to be filled unless the next question writes it */
     struct qcow2_tail {
         bool open;
-        uint64_t guest, end;    /* guest bytes to fill */
-        uint64_t host;          /* of guest */
+        uint64_t guest, end; /* guest bytes to fill */
+        uint64_t host;       /* of guest */
         struct qcow2_entry entry;
     } tail;
 };

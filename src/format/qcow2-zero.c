@@ -46,8 +46,7 @@ static int zero_cluster(struct fmt_image *im, uint64_t l2, uint64_t guest, bool 
         return FMT_OK;
     }
     status = qcow2_entry_set(im, l2, guest, raw, bitmap);
-    return status || !drop ? status
-                           : qcow2_entry_drop(im, &e, im->flags & ABI_OPEN_DISCARD_UNMAP);
+    return status || !drop ? status : qcow2_entry_drop(im, &e, im->flags & ABI_OPEN_DISCARD_UNMAP);
 }
 
 /* Subclusters of one cluster that is not compressed. */
@@ -174,9 +173,9 @@ static int zero_whole(struct qcow2_plan *p, uint64_t guest, uint64_t end, bool u
         at = stop;
     }
     /* limit: where a part cannot, all of it is written */
-    return status || !cannot ? status
-                             : qcow2_plan_range(p, guest, min_u64(end, st->active.size),
-                                                ABI_EXT_FILL_ZERO);
+    return status || !cannot
+               ? status
+               : qcow2_plan_range(p, guest, min_u64(end, st->active.size), ABI_EXT_FILL_ZERO);
 }
 
 /* All of [guest, end): the rest of a subcluster, whole ones, a beginning of one. */

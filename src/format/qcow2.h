@@ -31,12 +31,12 @@ extern const struct fmt_driver qcow2_driver;
 struct qcow2_header {
     uint32_t version;
     uint32_t cluster_bits;
-    uint64_t backing_offset;    /* 0: no backing file */
+    uint64_t backing_offset; /* 0: no backing file */
     uint32_t backing_length;
-    uint32_t crypt_method;      /* enum qcow2_crypt */
-    uint64_t size;              /* virtual size */
+    uint32_t crypt_method; /* enum qcow2_crypt */
+    uint64_t size;         /* virtual size */
     uint64_t l1_offset;
-    uint32_t l1_size;           /* entries */
+    uint32_t l1_size; /* entries */
     uint32_t reftable_clusters;
     uint64_t reftable_offset;
     uint64_t snapshots_offset;
@@ -46,7 +46,7 @@ struct qcow2_header {
     uint64_t compatible;
     uint64_t autoclear;
     uint32_t header_length;
-    uint32_t compression;       /* enum qcow2_compression */
+    uint32_t compression; /* enum qcow2_compression */
 };
 
 /* Decode the first QCOW2_HEADER_V3_USED bytes (zeros where the file is shorter).
@@ -59,7 +59,7 @@ struct qcow2_extension {
     struct qcow2_extension *next;
     uint32_t type;
     uint32_t length;
-    uint8_t *data;              /* length bytes */
+    uint8_t *data; /* length bytes */
 };
 
 /* A name or other bytes taken from the image; not terminated. NULL: none. */
@@ -80,30 +80,30 @@ struct qcow2_bitmaps {
 /* What guest offsets are looked up in: the active disk, or a snapshot. */
 struct qcow2_view {
     uint64_t l1_offset;
-    uint32_t l1_size;           /* entries */
-    uint64_t size;              /* virtual size */
+    uint32_t l1_size; /* entries */
+    uint64_t size;    /* virtual size */
 };
 
 struct qcow2_cache;
-struct qcow2_writer;            /* whatever the writing side remembers */
+struct qcow2_writer; /* whatever the writing side remembers */
 
 struct qcow2_state {
     struct qcow2_header header; /* as it is (or will be, once written) on disk */
-    uint64_t file_size;         /* of the image file when it was opened for WRITE or CHECK; else 0 */
+    uint64_t file_size; /* of the image file when it was opened for WRITE or CHECK; else 0 */
 
     /* geometry, derived from the header once */
     uint64_t cluster_size;
-    uint32_t subcluster_size;   /* == cluster_size without extended L2 */
-    uint32_t l2_entry_size;     /* 8 or 16 bytes */
-    uint32_t l2_bits;           /* log2 of entries in an L2 table */
-    uint32_t refblock_bits;     /* log2 of entries in a refcount block */
-    uint32_t compressed_shift;  /* x of spec "Compressed Clusters Descriptor" */
+    uint32_t subcluster_size;  /* == cluster_size without extended L2 */
+    uint32_t l2_entry_size;    /* 8 or 16 bytes */
+    uint32_t l2_bits;          /* log2 of entries in an L2 table */
+    uint32_t refblock_bits;    /* log2 of entries in a refcount block */
+    uint32_t compressed_shift; /* x of spec "Compressed Clusters Descriptor" */
     bool extended_l2;
     bool has_data_file;
     bool data_file_raw;
 
-    struct qcow2_view active;   /* from the header; kept up to date by the writer */
-    struct qcow2_view view;     /* what extents() answers from; == active unless selected */
+    struct qcow2_view active; /* from the header; kept up to date by the writer */
+    struct qcow2_view view;   /* what extents() answers from; == active unless selected */
 
     /* bytes of the header behind what is decoded, up to header_length */
     struct qcow2_text header_rest;
@@ -112,14 +112,14 @@ struct qcow2_state {
     struct qcow2_text backing_format;
     struct qcow2_text data_file;
     struct qcow2_bitmaps bitmaps;
-    bool has_crypto;            /* a full disk encryption header is recorded */
+    bool has_crypto; /* a full disk encryption header is recorded */
     uint64_t crypto_offset;
     uint64_t crypto_length;
     bool has_data_file_name;
-    uint32_t stale_bitmaps;     /* bitmaps extensions that were passed over */
+    uint32_t stale_bitmaps; /* bitmaps extensions that were passed over */
 
-    bool told_corrupt;          /* qcow2_corrupt() spoke */
-    bool dead;                  /* ... and marked the image: nothing works any more */
+    bool told_corrupt; /* qcow2_corrupt() spoke */
+    bool dead;         /* ... and marked the image: nothing works any more */
 
     struct qcow2_cache *cache;
     struct qcow2_writer *writer;
@@ -187,10 +187,10 @@ struct qcow2_block {
     uint32_t length;
     uint8_t kind;
     bool dirty;
-    bool unread;                /* internal: about to be read by a prefetch */
-    uint16_t pins;              /* > 0: stays where it is */
-    uint32_t hash_next;         /* internal: index + 1 */
-    uint32_t newer, older;      /* internal: index + 1 */
+    bool unread;           /* internal: about to be read by a prefetch */
+    uint16_t pins;         /* > 0: stays where it is */
+    uint32_t hash_next;    /* internal: index + 1 */
+    uint32_t newer, older; /* internal: index + 1 */
 };
 
 /* Make the cache for st->cluster_size. Memory is taken as pieces come in. */
@@ -204,11 +204,11 @@ uint32_t qcow2_block_size(const struct qcow2_state *st);
  * most the block size; the same at every call for one offset). Read if it is
  * not there; behind the end of the file it is zeros. Pinned until put. At most
  * 8 pieces may be pinned at a time. */
-int qcow2_block_get(struct fmt_image *im, enum qcow2_kind kind, uint64_t offset,
-                    uint32_t length, struct qcow2_block **ret_block);
+int qcow2_block_get(struct fmt_image *im, enum qcow2_kind kind, uint64_t offset, uint32_t length,
+                    struct qcow2_block **ret_block);
 /* The same for a cluster that was just allocated: zeros, not read, dirty. */
-int qcow2_block_new(struct fmt_image *im, enum qcow2_kind kind, uint64_t offset,
-                    uint32_t length, struct qcow2_block **ret_block);
+int qcow2_block_new(struct fmt_image *im, enum qcow2_kind kind, uint64_t offset, uint32_t length,
+                    struct qcow2_block **ret_block);
 void qcow2_block_put(struct qcow2_block *block);
 /* block->data was changed. */
 static inline void qcow2_block_dirty(struct qcow2_block *block)
@@ -298,15 +298,15 @@ const struct qcow2_extension *qcow2_extension_find(const struct qcow2_state *st,
 
 /* One snapshot table entry. id and name point into the reader's buffer. */
 struct qcow2_snapshot {
-    uint64_t offset;            /* of the entry */
-    uint64_t length;            /* of the entry with padding */
+    uint64_t offset; /* of the entry */
+    uint64_t length; /* of the entry with padding */
     uint64_t l1_offset;
     uint32_t l1_size;
     uint32_t date_sec, date_nsec;
     uint64_t vm_clock_nsec;
     uint64_t vm_state_size;
-    uint64_t disk_size;         /* the image's where the entry does not say */
-    uint64_t icount;            /* UINT64_MAX: not recorded */
+    uint64_t disk_size; /* the image's where the entry does not say */
+    uint64_t icount;    /* UINT64_MAX: not recorded */
     uint32_t extra_length;
     struct qcow2_text id, name;
 };
@@ -314,8 +314,8 @@ struct qcow2_snapshot {
 /* Walks the snapshot table with a small buffer. End it whatever happened. */
 struct qcow2_snapshots {
     struct fmt_image *im;
-    uint32_t index;             /* of the next one */
-    uint64_t offset;            /* of the next one */
+    uint32_t index;  /* of the next one */
+    uint64_t offset; /* of the next one */
     struct qcow2_reader reader;
 };
 void qcow2_snapshots_begin(struct fmt_image *im, struct qcow2_snapshots *it);
@@ -327,10 +327,10 @@ int qcow2_snapshots_validate(struct fmt_image *im);
 
 /* One bitmap directory entry. name points into the reader's buffer. */
 struct qcow2_bitmap {
-    uint64_t offset;            /* of the entry */
-    uint64_t length;            /* of the entry with padding */
+    uint64_t offset; /* of the entry */
+    uint64_t length; /* of the entry with padding */
     uint64_t table_offset;
-    uint32_t table_size;        /* entries */
+    uint32_t table_size; /* entries */
     uint32_t flags;
     uint8_t type;
     uint8_t granularity_bits;
@@ -341,7 +341,7 @@ struct qcow2_bitmap {
 /* Walks the bitmap directory; each entry is judged. End it whatever happened. */
 struct qcow2_bitmap_walk {
     struct fmt_image *im;
-    uint32_t index;             /* of the next one */
+    uint32_t index; /* of the next one */
     uint64_t offset, end;
     struct qcow2_reader reader;
 };

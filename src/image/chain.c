@@ -37,8 +37,9 @@ static ImageOptions *backing_options(Image *img, const char **ret_format, GError
         }
         g_free(path);
     }
-    for (guint i = 0; options != NULL && img->backing_options != NULL &&
-                      i < options_count(img->backing_options); i++) {
+    for (guint i = 0;
+         options != NULL && img->backing_options != NULL && i < options_count(img->backing_options);
+         i++) {
         options_set(options, options_nth(img->backing_options, i));
     }
     /* The user's word counts more than the image's. */
@@ -107,8 +108,7 @@ gboolean image_open_backing(Image *img, GError **error)
         if (img->backing != NULL) {
             continue;
         }
-        if (img->backing_none ||
-            (img->backing_name == NULL && img->backing_options == NULL)) {
+        if (img->backing_none || (img->backing_name == NULL && img->backing_options == NULL)) {
             break;
         }
         img->backing = open_below(img, error);

@@ -10,8 +10,7 @@ gboolean image_check(Image *img, guint32 fix, struct abi_check *ret_check, GByte
 {
     g_autofree guint8 *out = g_malloc(ABI_TABLE_SIZE);
     g_autoptr(GByteArray) messages = NULL;
-    CellCall call = { .op = ABI_JOB_CHECK, .arg = { fix }, .out = out,
-                      .out_size = ABI_TABLE_SIZE };
+    CellCall call = { .op = ABI_JOB_CHECK, .arg = { fix }, .out = out, .out_size = ABI_TABLE_SIZE };
     gint code = 0;
     gboolean ok = image_call_cell(img, &call, &code, error);
 

@@ -15,7 +15,7 @@
 /* The window of one codec cpu while a batch is made in it. */
 typedef struct {
     Image *img;
-    guint cpu;                      /* 1..IMAGE_CODECS */
+    guint cpu; /* 1..IMAGE_CODECS */
     guint8 *base;
     guint64 address;
     gsize size, used;
@@ -78,9 +78,12 @@ static void batch_add(Batch *batch, guint32 codec, guint32 direction, gsize in, 
                       gsize out, gsize out_length)
 {
     batch->work[batch->n++] = (struct abi_codec){
-        .codec = codec, .direction = direction,
-        .in_address = batch->address + in, .in_length = in_length,
-        .out_address = batch->address + out, .out_length = out_length,
+        .codec = codec,
+        .direction = direction,
+        .in_address = batch->address + in,
+        .in_length = in_length,
+        .out_address = batch->address + out,
+        .out_length = out_length,
     };
 }
 
@@ -88,9 +91,13 @@ static void batch_add(Batch *batch, guint32 codec, guint32 direction, gsize in, 
 static gboolean batch_run(Batch *batch, GError **error)
 {
     struct abi_codec sent[ABI_MAX_CODEC];
-    CellCall call = { .cpu = batch->cpu, .op = ABI_JOB_CODEC, .arg = { batch->n },
-                      .in = sent, .in_length = batch->n * sizeof *sent,
-                      .out = batch->work, .out_size = batch->n * sizeof *sent };
+    CellCall call = { .cpu = batch->cpu,
+                      .op = ABI_JOB_CODEC,
+                      .arg = { batch->n },
+                      .in = sent,
+                      .in_length = batch->n * sizeof *sent,
+                      .out = batch->work,
+                      .out_size = batch->n * sizeof *sent };
 
     memcpy(sent, batch->work, call.in_length);
     if (!cell_call(batch->img->cell, &call, error)) {
@@ -100,7 +107,7 @@ static gboolean batch_run(Batch *batch, GError **error)
         g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_FORMAT, "The cell's answer is out of bounds");
         return FALSE;
     }
-    for (guint i = 0; i < batch->n; i++) {      /* where things are, is what we said */
+    for (guint i = 0; i < batch->n; i++) { /* where things are, is what we said */
         gint64 result = batch->work[i].result;
 
         batch->work[i] = sent[i];
@@ -189,7 +196,8 @@ static gboolean decode_some(Batch *batch, const struct abi_extent *e, guint n, g
         }
         memcpy(buf + (e[i].guest_offset - e[0].guest_offset),
                batch->base + (batch->work[i].out_address - batch->address) +
-                   e[i].guest_offset % cluster, (gsize)e[i].length);
+                   e[i].guest_offset % cluster,
+               (gsize)e[i].length);
     }
     *ret_done = done;
     return TRUE;

@@ -106,8 +106,8 @@ static gboolean take_options(GBytes *bytes, gboolean raw, CreateOptions *options
     reader.size = (guint32)size;
     while ((more = props_next(&reader, &it)) > 0) {
         g_autofree char *key = g_strndup(it.key, it.key_length);
-        g_autofree char *text = it.type == ABI_PROP_STRING
-                                    ? g_strndup((const char *)it.value, it.value_length) : NULL;
+        g_autofree char *text =
+            it.type == ABI_PROP_STRING ? g_strndup((const char *)it.value, it.value_length) : NULL;
 
         if (g_str_equal(key, "nocow")) {
             options->store.nocow = it.number != 0;

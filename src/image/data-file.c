@@ -53,8 +53,7 @@ gboolean image_attach_data_file(Image *img, ImageOptions *data_options, GError *
     }
     if (!(img->facts.flags & ABI_FACT_DATA_FILE)) {
         return data_options == NULL ||
-               fail(error,
-                    "'data-file' can only be set for images with an external data file");
+               fail(error, "'data-file' can only be set for images with an external data file");
     }
     if (!open_data_file(img, data_options, &store, error) || !io_size(store.file, &size, error) ||
         !io_lock(store.file, image_lock_for(img, TRUE, FALSE), error)) {

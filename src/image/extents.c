@@ -34,8 +34,7 @@ static gboolean extents_valid(const Image *img, const struct abi_extent *e, guin
         }
         if (e[i].kind == ABI_EXT_COOKED &&
             (img->facts.cluster_size == 0 ||
-             e[i].guest_offset / img->facts.cluster_size !=
-                 (at - 1) / img->facts.cluster_size ||
+             e[i].guest_offset / img->facts.cluster_size != (at - 1) / img->facts.cluster_size ||
              e[i].stored_length > (guint64)img->facts.cluster_size * 2 + 1024 ||
              e[i].stored_length > G_MAXINT64 - e[i].file_offset)) {
             return FALSE;
@@ -48,8 +47,10 @@ static gboolean extents_valid(const Image *img, const struct abi_extent *e, guin
 static gboolean ask_extents(Image *img, guint64 start, guint64 length, struct abi_extent *out,
                             guint max, guint *ret_count, guint64 *ret_next, GError **error)
 {
-    CellCall call = { .op = ABI_JOB_EXTENTS, .arg = { start, length, 0, max },
-                      .out = out, .out_size = max * sizeof *out };
+    CellCall call = { .op = ABI_JOB_EXTENTS,
+                      .arg = { start, length, 0, max },
+                      .out = out,
+                      .out_size = max * sizeof *out };
 
     if (!image_call_locked(img, &call, NULL, error)) {
         return FALSE;
@@ -76,7 +77,9 @@ static gboolean raw_extents(Image *img, guint64 start, guint64 length, struct ab
         if (!io_block_status(img->handles[0], start, length, &data, &part, error)) {
             return FALSE;
         }
-        out[n++] = (struct abi_extent){ .guest_offset = start, .length = part, .file_offset = start,
+        out[n++] = (struct abi_extent){ .guest_offset = start,
+                                        .length = part,
+                                        .file_offset = start,
                                         .kind = data ? ABI_EXT_DATA : ABI_EXT_ZERO,
                                         .flags = ABI_EXTF_OFFSET | ABI_EXTF_ALLOCATED };
         start += part;
@@ -105,14 +108,15 @@ gboolean image_extents(Image *img, guint64 start, guint64 length, struct abi_ext
         return raw_extents(img, start, length, out, max, ret_count, ret_next, error);
     }
     g_mutex_lock(&img->driver);
-    ok = ask_extents(img, start, length, out, MIN(max, ABI_MAX_EXTENTS), ret_count, ret_next, error);
+    ok =
+        ask_extents(img, start, length, out, MIN(max, ABI_MAX_EXTENTS), ret_count, ret_next, error);
     g_mutex_unlock(&img->driver);
     return ok;
 }
 
 /* Copy what is known of [offset, offset + length), at least one extent, clipped to the range. */
 gboolean image_next_extents(Image *img, guint64 offset, guint64 length, struct abi_extent *out,
-                             guint *ret_count, GError **error)
+                            guint *ret_count, GError **error)
 {
     KnownExtents *known;
     guint n = 0, low = 0, high;
@@ -132,7 +136,7 @@ gboolean image_next_extents(Image *img, guint64 offset, guint64 length, struct a
         }
     }
     high = known->count;
-    while (ok && low + 1 < high) {              /* the last one that begins at or before offset */
+    while (ok && low + 1 < high) { /* the last one that begins at or before offset */
         guint middle = (low + high) / 2;
 
         if (known->entry[middle].guest_offset <= offset) {

@@ -9,10 +9,18 @@ static const struct {
     const char *name;
     guint32 format;
 } formats[] = {
-    { "raw", ABI_FORMAT_RAW },       { "qcow2", ABI_FORMAT_QCOW2 }, { "qcow", ABI_FORMAT_QCOW },
-    { "qed", ABI_FORMAT_QED },       { "vmdk", ABI_FORMAT_VMDK },   { "vdi", ABI_FORMAT_VDI },
-    { "vpc", ABI_FORMAT_VPC },       { "vhdx", ABI_FORMAT_VHDX },   { "luks", ABI_FORMAT_LUKS },
-    { "bochs", ABI_FORMAT_BOCHS },   { "cloop", ABI_FORMAT_CLOOP }, { "dmg", ABI_FORMAT_DMG },
+    { "raw", ABI_FORMAT_RAW },
+    { "qcow2", ABI_FORMAT_QCOW2 },
+    { "qcow", ABI_FORMAT_QCOW },
+    { "qed", ABI_FORMAT_QED },
+    { "vmdk", ABI_FORMAT_VMDK },
+    { "vdi", ABI_FORMAT_VDI },
+    { "vpc", ABI_FORMAT_VPC },
+    { "vhdx", ABI_FORMAT_VHDX },
+    { "luks", ABI_FORMAT_LUKS },
+    { "bochs", ABI_FORMAT_BOCHS },
+    { "cloop", ABI_FORMAT_CLOOP },
+    { "dmg", ABI_FORMAT_DMG },
     { "parallels", ABI_FORMAT_PARALLELS },
 };
 
@@ -48,12 +56,34 @@ DriverKind driver_kind(const char *name)
 gboolean image_driver_known(const char *name)
 {
     /* qemu-img's others. */
-    static const char *const others[] = {
-        "blkdebug", "blklogwrites", "blkverify", "compress", "copy-before-write", "copy-on-read",
-        "ftp", "ftps", "gluster", "host_cdrom", "http", "https", "iscsi", "iser", "nbd", "nfs",
-        "null-aio", "null-co", "nvme", "preallocate", "quorum", "rbd", "replication",
-        "snapshot-access", "ssh", "throttle", "vvfat", NULL
-    };
+    static const char *const others[] = { "blkdebug",
+                                          "blklogwrites",
+                                          "blkverify",
+                                          "compress",
+                                          "copy-before-write",
+                                          "copy-on-read",
+                                          "ftp",
+                                          "ftps",
+                                          "gluster",
+                                          "host_cdrom",
+                                          "http",
+                                          "https",
+                                          "iscsi",
+                                          "iser",
+                                          "nbd",
+                                          "nfs",
+                                          "null-aio",
+                                          "null-co",
+                                          "nvme",
+                                          "preallocate",
+                                          "quorum",
+                                          "rbd",
+                                          "replication",
+                                          "snapshot-access",
+                                          "ssh",
+                                          "throttle",
+                                          "vvfat",
+                                          NULL };
 
     return driver_kind(name) != DRIVER_NONE || g_strv_contains(others, name);
 }

@@ -32,7 +32,7 @@ gboolean gate_allows(const Image *img, GateUse use, const char *name, GError **e
 gboolean gate_no_loop(const Image *img, const char *name, GError **error)
 {
     if (img->cell == NULL) {
-        return TRUE;                /* raw: nothing below */
+        return TRUE; /* raw: nothing below */
     }
     for (const Image *above = img->above; above != NULL; above = above->above) {
         if (above->cell != NULL && io_same_store(img->handles[0], above->handles[0]) &&

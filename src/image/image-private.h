@@ -12,11 +12,11 @@
 
 struct ImageSpec {
     gatomicrefcount refs;
-    char *name;                 /* as given, for messages */
-    char *format;               /* NULL: probe */
+    char *name;   /* as given, for messages */
+    char *format; /* NULL: probe */
     ImageOptions *options;
-    char **warnings;            /* to be printed when it is opened */
-    gboolean is_opts;           /* of --image-opts */
+    char **warnings;  /* to be printed when it is opened */
+    gboolean is_opts; /* of --image-opts */
 };
 
 /* ---- names (name.c) ------------------------------------------------------------- */
@@ -30,9 +30,9 @@ gboolean name_parse(const char *name, const char **ret_driver, char **ret_path, 
 /* ---- formats (formats.c) ---------------------------------------------------------- */
 
 typedef enum {
-    DRIVER_NONE,                /* not a driver's name */
+    DRIVER_NONE, /* not a driver's name */
     DRIVER_FORMAT,
-    DRIVER_PROTOCOL,            /* of bytes: file, host_device */
+    DRIVER_PROTOCOL, /* of bytes: file, host_device */
 } DriverKind;
 DriverKind driver_kind(const char *name);
 /* enum abi_format of a format that can be opened, ABI_FORMAT_NONE for others. */
@@ -44,7 +44,7 @@ const char *format_name(guint32 format);
 
 /* How a node is to be opened; children start from their parent's. */
 typedef struct {
-    IoFlags io;                 /* IO_NO_CACHE, IO_NO_FLUSH, IO_SYNC, IO_NO_LOCK */
+    IoFlags io; /* IO_NO_CACHE, IO_NO_FLUSH, IO_SYNC, IO_NO_LOCK */
     gboolean force_share, read_only, unmap;
 } NodeOptions;
 gboolean node_options_take(ImageOptions *options, NodeOptions *node, gboolean writing,
@@ -57,11 +57,11 @@ gboolean node_options_done(const ImageOptions *options, const char *driver, gboo
 
 /* The node below a format: a file, or a raw window of one. */
 typedef struct {
-    IoFile *file;               /* owned */
-    char *driver;               /* "file", "host_device", "raw" */
-    char *path;                 /* of the innermost file */
-    char *json;                 /* how the node is written in a json: name */
-    gboolean plain;             /* path alone says everything */
+    IoFile *file;   /* owned */
+    char *driver;   /* "file", "host_device", "raw" */
+    char *path;     /* of the innermost file */
+    char *json;     /* how the node is written in a json: name */
+    gboolean plain; /* path alone says everything */
 } Store;
 void store_clear(Store *store);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Store, store_clear)
@@ -83,8 +83,8 @@ char *store_json(const char *driver, const char *strong, const char *file_json);
 
 /* Clusters decoded for image_read(), kept for the next part of the same one. */
 typedef struct {
-    guint8 *bytes;              /* cluster_size; NULL: unused */
-    guint64 start;              /* guest offset, bytes; G_MAXUINT64: nothing */
+    guint8 *bytes; /* cluster_size; NULL: unused */
+    guint64 start; /* guest offset, bytes; G_MAXUINT64: nothing */
 } DecodedCluster;
 #define IMAGE_DECODED 2u
 
@@ -93,34 +93,34 @@ typedef struct {
 typedef struct {
     struct abi_extent entry[IMAGE_LOOKAHEAD];
     guint count;
-    guint64 start, end;         /* covered guest range, bytes */
+    guint64 start, end; /* covered guest range, bytes */
 } KnownExtents;
 
 struct Image {
     gatomicrefcount refs;
     char *filename, *path;
     char *format_name;
-    guint32 format;             /* enum abi_format */
-    guint64 size;               /* bytes */
+    guint32 format; /* enum abi_format */
+    guint64 size;   /* bytes */
     ImageFlags flags;
     NodeOptions node;
-    guint depth;                /* 0: the top of its chain */
-    const Image *above;         /* in the chain, while it is opened */
+    guint depth;        /* 0: the top of its chain */
+    const Image *above; /* in the chain, while it is opened */
 
-    IoFile *handles[ABI_MAX_HANDLES];   /* [0] is the file, as the cell counts them */
+    IoFile *handles[ABI_MAX_HANDLES]; /* [0] is the file, as the cell counts them */
     guint n_handles;
 
-    Cell *cell;                 /* NULL: raw */
-    GMutex driver;              /* cpu 0, and what is known of its answers */
+    Cell *cell;    /* NULL: raw */
+    GMutex driver; /* cpu 0, and what is known of its answers */
     GMutex codec[IMAGE_CODECS];
     struct abi_facts facts;
 
     char *backing_name, *backing_full, *backing_format, *data_name;
-    ImageOptions *backing_options;      /* overrides of "backing.*"; NULL: none */
-    gboolean backing_none;              /* "backing": null */
+    ImageOptions *backing_options; /* overrides of "backing.*"; NULL: none */
+    gboolean backing_none;         /* "backing": null */
     Image *backing;
 
-    KnownExtents *known;        /* guarded by driver */
+    KnownExtents *known; /* guarded by driver */
     GMutex decoded_mutex;
     DecodedCluster decoded[IMAGE_DECODED];
     guint decoded_next;
@@ -158,8 +158,7 @@ IoLock image_lock_for(const Image *img, gboolean data_file, gboolean steady_too)
 gboolean image_attach_data_file(Image *img, ImageOptions *data_options, GError **error);
 Image *image_new(ImageFlags flags, IoFlags cache);
 void image_set_format(Image *img, guint32 format, const char *name);
-int image_add_handle(Image *img, IoFile *file, CellRights rights, guint64 max_size,
-                     GError **error);
+int image_add_handle(Image *img, IoFile *file, CellRights rights, guint64 max_size, GError **error);
 /* A message about a file that an image names: without what a terminal would obey. */
 void image_safe_error(GError **error);
 /* How big a cell may let a file become, bytes. */

@@ -14,8 +14,9 @@ gboolean image_cache_mode(const char *word, IoFlags *ret_flags)
         const char *word;
         IoFlags flags;
     } modes[] = {
-        { "none", IO_NO_CACHE },    { "off", IO_NO_CACHE },      { "writeback", 0 },
-        { "unsafe", IO_NO_FLUSH },  { "writethrough", IO_SYNC }, { "directsync", IO_NO_CACHE | IO_SYNC },
+        { "none", IO_NO_CACHE },     { "off", IO_NO_CACHE },
+        { "writeback", 0 },          { "unsafe", IO_NO_FLUSH },
+        { "writethrough", IO_SYNC }, { "directsync", IO_NO_CACHE | IO_SYNC },
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(modes); i++) {

@@ -26,14 +26,14 @@ typedef struct ImageSpec ImageSpec;
 #define IMAGE_ERROR (image_error_quark())
 GQuark image_error_quark(void);
 typedef enum {
-    IMAGE_ERROR_NAME,       /* the name or the options make no sense */
+    IMAGE_ERROR_NAME, /* the name or the options make no sense */
     IMAGE_ERROR_OPEN,
-    IMAGE_ERROR_FORMAT,     /* the driver's word about the image */
+    IMAGE_ERROR_FORMAT, /* the driver's word about the image */
     IMAGE_ERROR_UNSUPPORTED,
     IMAGE_ERROR_IO,
-    IMAGE_ERROR_GATE,       /* a file an image names may not be opened */
+    IMAGE_ERROR_GATE, /* a file an image names may not be opened */
     IMAGE_ERROR_CANCELED,
-    IMAGE_ERROR_TOO_BIG,    /* of image_create: EFBIG, which "create" says in other words */
+    IMAGE_ERROR_TOO_BIG, /* of image_create: EFBIG, which "create" says in other words */
 } ImageError;
 
 /* "PROGRAM: warning: WORDS" on stderr, for what qemu warns of while it goes on. */
@@ -61,16 +61,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ImageSpec, image_spec_unref)
 typedef enum {
     IMAGE_READ_ONLY = 0,
     IMAGE_WRITE = 1 << 0,
-    IMAGE_NO_BACKING = 1 << 1,      /* open this layer only */
-    IMAGE_NO_IO = 1 << 2,           /* info: guest data is never read; data file not opened */
-    IMAGE_FORCE_SHARE = 1 << 3,     /* -U */
-    IMAGE_CHECK = 1 << 4,           /* open for check */
-    IMAGE_UNMAP = 1 << 5,           /* discard=unmap */
-    IMAGE_RESIZE = 1 << 6,          /* needs the right to change the size */
+    IMAGE_NO_BACKING = 1 << 1,  /* open this layer only */
+    IMAGE_NO_IO = 1 << 2,       /* info: guest data is never read; data file not opened */
+    IMAGE_FORCE_SHARE = 1 << 3, /* -U */
+    IMAGE_CHECK = 1 << 4,       /* open for check */
+    IMAGE_UNMAP = 1 << 5,       /* discard=unmap */
+    IMAGE_RESIZE = 1 << 6,      /* needs the right to change the size */
     IMAGE_INACTIVE = 1 << 7,
     IMAGE_NO_LOCK = 1 << 8,
-    IMAGE_STEADY = 1 << 9,          /* nobody else may write while it is open (convert's sources) */
-    IMAGE_BARE_ERROR = 1 << 10,     /* errors without "Could not open 'NAME': " in front */
+    IMAGE_STEADY = 1 << 9,      /* nobody else may write while it is open (convert's sources) */
+    IMAGE_BARE_ERROR = 1 << 10, /* errors without "Could not open 'NAME': " in front */
 } ImageFlags;
 
 /* "none", "writeback", "unsafe", "directsync", "writethrough" -> io flags. FALSE for another word. */
@@ -80,22 +80,24 @@ Image *image_open(ImageSpec *spec, ImageFlags flags, IoFlags cache, GError **err
 /* Open the backing chain below img as far as it goes (a no-op for what is open). */
 gboolean image_open_backing(Image *img, GError **error);
 Image *image_ref(Image *img);
-void image_unref(Image *img);       /* errors at the end are lost: close first when writing */
+void image_unref(Image *img); /* errors at the end are lost: close first when writing */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Image, image_unref)
 /* Flush everything, mark clean, report what went wrong. The Image stays for unref. */
 gboolean image_close(Image *img, GError **error);
 
 /* ---- facts --------------------------------------------------------------------- */
 
-const char *image_filename(const Image *img);       /* as qemu shows it ("json:..." where it must) */
-const char *image_exact_path(const Image *img);     /* of the file node */
-const char *image_format_name(const Image *img);    /* "qcow2" */
-guint32 image_format(const Image *img);             /* enum abi_format */
-guint64 image_size(const Image *img);               /* virtual size, bytes; a multiple of 512 as qemu rounds it */
-guint64 image_start(const Image *img);              /* raw: bytes its offset 0 lies behind the file's, to be added by map */
+const char *image_filename(const Image *img);    /* as qemu shows it ("json:..." where it must) */
+const char *image_exact_path(const Image *img);  /* of the file node */
+const char *image_format_name(const Image *img); /* "qcow2" */
+guint32 image_format(const Image *img);          /* enum abi_format */
+guint64 image_size(const Image *img); /* virtual size, bytes; a multiple of 512 as qemu rounds it */
+guint64 image_start(
+    const Image *img); /* raw: bytes its offset 0 lies behind the file's, to be added by map */
 const struct abi_facts *image_facts(const Image *img);
-const char *image_backing_name(const Image *img);   /* as recorded, NULL if none */
-const char *image_backing_full(const Image *img);   /* resolved against the image's folder, NULL if none */
+const char *image_backing_name(const Image *img); /* as recorded, NULL if none */
+const char *image_backing_full(
+    const Image *img); /* resolved against the image's folder, NULL if none */
 const char *image_backing_format(const Image *img); /* recorded, NULL if none */
 const char *image_data_file(const Image *img);      /* recorded, NULL if none */
 Image *image_backing(const Image *img);             /* opened one, or NULL */
@@ -108,8 +110,8 @@ GBytes *image_info(Image *img, guint32 part, GError **error);
 /* ---- reading ---------------------------------------------------------------------- */
 
 /* Extents of this layer only, in guest order, at most max. Raw: from the holes of the file. */
-gboolean image_extents(Image *img, guint64 start, guint64 length, struct abi_extent *out,
-                       guint max, guint *ret_count, guint64 *ret_next, GError **error);
+gboolean image_extents(Image *img, guint64 start, guint64 length, struct abi_extent *out, guint max,
+                       guint *ret_count, guint64 *ret_next, GError **error);
 /* Guest bytes through the whole opened chain, decoding what is coded. Behind the end: zeros. */
 gboolean image_read(Image *img, guint64 offset, void *buf, gsize length, GError **error);
 /* Bytes of one extent this layer answered (DATA, ZERO, COOKED), on codec cpu "worker"+1. HOLE
@@ -127,8 +129,8 @@ gboolean image_select_snapshot(Image *img, const char *words, GError **error);
 
 /* Questions in, steps out; raw answers DATA steps at the same offsets. */
 gboolean image_write_plan(Image *img, const struct abi_extent *in, guint n_in,
-                          struct abi_extent *out, guint max, guint *ret_count,
-                          guint *ret_taken, GError **error);
+                          struct abi_extent *out, guint max, guint *ret_count, guint *ret_taken,
+                          GError **error);
 /* Plain guest bytes, all in one: plan, fill, write, link. */
 gboolean image_write(Image *img, guint64 offset, const void *buf, gsize length, GError **error);
 gboolean image_write_zeroes(Image *img, guint64 offset, guint64 length, gboolean may_unmap,

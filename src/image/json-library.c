@@ -43,10 +43,10 @@ static void *symbol(const char *name)
 }
 
 /* Hidden, so that the libraries' calls among themselves stay among themselves. */
-#define HAND_ON(type, name, parameters, arguments) \
-    __attribute__((visibility("hidden"))) type name parameters \
-    { \
-        return ((__typeof__(&name))symbol(#name)) arguments; \
+#define HAND_ON(type, name, parameters, arguments)                                                 \
+    __attribute__((visibility("hidden"))) type name parameters                                     \
+    {                                                                                              \
+        return ((__typeof__(&name))symbol(#name))arguments;                                        \
     }
 
 /* Also a macro, which only keeps the type. */
@@ -67,8 +67,7 @@ HAND_ON(JsonNodeType, json_node_get_node_type, (JsonNode * node), (node))
 HAND_ON(JsonObject *, json_node_get_object, (JsonNode * node), (node))
 HAND_ON(const char *, json_node_get_string, (JsonNode * node), (node))
 HAND_ON(GType, json_node_get_value_type, (JsonNode * node), (node))
-HAND_ON(JsonNode *, json_object_get_member, (JsonObject * object, const char *name),
-        (object, name))
+HAND_ON(JsonNode *, json_object_get_member, (JsonObject * object, const char *name), (object, name))
 HAND_ON(GList *, json_object_get_members, (JsonObject * object), (object))
 HAND_ON(guint, json_object_get_size, (JsonObject * object), (object))
 HAND_ON(void, json_object_iter_init, (JsonObjectIter * iter, JsonObject *object), (iter, object))

@@ -105,6 +105,7 @@ gboolean node_options_done(const ImageOptions *options, const char *driver, gboo
 
     g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME,
                 protocol ? "Block protocol '%s' doesn't support the option '%s'"
-                         : "Block format '%s' does not support the option '%s'", driver, safe);
+                         : "Block format '%s' does not support the option '%s'",
+                driver, safe);
     return FALSE;
 }

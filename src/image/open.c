@@ -162,7 +162,8 @@ static void warn_probed_raw(const Store *store)
             "WARNING: Image format was not specified for '%s' and probing guessed raw.\n"
             "         Automatically detecting the format is dangerous for raw images, write "
             "operations on block 0 will be restricted.\n"
-            "         Specify the 'raw' format explicitly to remove the restrictions.\n", path);
+            "         Specify the 'raw' format explicitly to remove the restrictions.\n",
+            path);
 }
 
 /* ---- options of a format node ------------------------------------------------------------------ */
@@ -181,14 +182,16 @@ static gboolean take_backing(Image *img, ImageOptions *options, GError **error)
         options_remove(options, "backing");
     }
     if (img->flags & IMAGE_NO_BACKING) {
-        return TRUE;                /* overrides are left, and so unknown */
+        return TRUE; /* overrides are left, and so unknown */
     }
     if (options_get(options, "backing") != NULL) {
         g_autofree char *node = options_take_string(options, "backing");
         g_autofree char *safe = words_printable(node, strlen(node));
 
-        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_OPEN, "Could not open backing file: "
-                    "Cannot find device='%s' nor node-name='%s'", safe, safe);
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_OPEN,
+                    "Could not open backing file: "
+                    "Cannot find device='%s' nor node-name='%s'",
+                    safe, safe);
         return FALSE;
     }
     if (options_has_prefix(options, "backing")) {
@@ -249,8 +252,9 @@ static ImageOptions *take_file(ImageOptions *options, const char *driver, GError
         g_autofree char *safe = words_printable(option->string, strlen(option->string));
 
         if (nested || options_count(options) > 1) {
-            fail(error, IMAGE_ERROR_NAME, "Cannot reference an existing block device with "
-                                          "additional options or a new filename");
+            fail(error, IMAGE_ERROR_NAME,
+                 "Cannot reference an existing block device with "
+                 "additional options or a new filename");
         } else {
             g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME,
                         "Cannot find device='%s' nor node-name='%s'", safe, safe);
@@ -259,9 +263,9 @@ static ImageOptions *take_file(ImageOptions *options, const char *driver, GError
     }
     options_remove(options, "file");
     if (!nested) {
-        fail(error, IMAGE_ERROR_NAME, driver != NULL
-                                          ? "A block device must be specified for \"file\""
-                                          : "Must specify either driver or file");
+        fail(error, IMAGE_ERROR_NAME,
+             driver != NULL ? "A block device must be specified for \"file\""
+                            : "Must specify either driver or file");
         return NULL;
     }
     return options_take_prefix(options, "file");

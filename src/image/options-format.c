@@ -39,8 +39,10 @@ static gboolean take_caches(Image *img, ImageOptions *options, GError **error)
         return fail(error, "refcount-cache-size may not exceed cache-size");
     }
     if (has_entry && (entry < 512 || entry > img->facts.cluster_size || (entry & (entry - 1)))) {
-        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "L2 cache entry size must be a power of "
-                    "two between 512 and the cluster size (%u)", img->facts.cluster_size);
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME,
+                    "L2 cache entry size must be a power of "
+                    "two between 512 and the cluster size (%u)",
+                    img->facts.cluster_size);
         return FALSE;
     }
     if (!options_take_number(options, "cache-clean-interval", &interval, error)) {
@@ -53,7 +55,7 @@ static gboolean take_overlap_check(ImageOptions *options, GError **error)
 {
     static const char *const words[] = { "none", "constant", "cached", "all", NULL };
     static const char *const areas[] = {
-        "main-header", "active-l1", "active-l2", "refcount-table", "refcount-block",
+        "main-header",    "active-l1",   "active-l2",   "refcount-table",   "refcount-block",
         "snapshot-table", "inactive-l1", "inactive-l2", "bitmap-directory",
     };
     g_autofree char *word = options_take_string(options, "overlap-check");
@@ -63,7 +65,8 @@ static gboolean take_overlap_check(ImageOptions *options, GError **error)
     if (word != NULL && template != NULL && !g_str_equal(word, template)) {
         g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME,
                     "Conflicting values for qcow2 options 'overlap-check' ('%s') and "
-                    "'overlap-check.template' ('%s')", word, template);
+                    "'overlap-check.template' ('%s')",
+                    word, template);
         return FALSE;
     }
     if (given != NULL && !g_strv_contains(words, given)) {
@@ -71,7 +74,8 @@ static gboolean take_overlap_check(ImageOptions *options, GError **error)
 
         g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME,
                     "Unsupported value '%s' for qcow2 option 'overlap-check'. Allowed are any of "
-                    "the following: none, constant, cached, all", safe);
+                    "the following: none, constant, cached, all",
+                    safe);
         return FALSE;
     }
     for (guint i = 0; i < G_N_ELEMENTS(areas); i++) {
@@ -117,8 +121,10 @@ static gboolean take_encrypt(Image *img, ImageOptions *options, GString *strong,
     if (!encrypted && format != NULL) {
         g_autofree char *safe = words_printable(format, strlen(format));
 
-        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "No encryption in image header, but "
-                    "options specified format '%s'", safe);
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME,
+                    "No encryption in image header, but "
+                    "options specified format '%s'",
+                    safe);
         return FALSE;
     }
     for (guint i = 0; i < options_count(given); i++) {

@@ -23,8 +23,8 @@ static char *words_for(const GError *failed)
     }
     if (word != NULL) {
         word += strlen("unexpected identifier `");
-        return g_strdup_printf("JSON parse error, invalid keyword '%.*s'",
-                               (int)strcspn(word, "'"), word);
+        return g_strdup_printf("JSON parse error, invalid keyword '%.*s'", (int)strcspn(word, "'"),
+                               word);
     }
     if (strstr(failed->message, "end of file") != NULL) {
         return g_strdup("JSON parse error, premature EOI");
@@ -126,7 +126,7 @@ static gboolean add_node(ImageOptions *options, const char *key, JsonNode *node,
 
 /* json-glib lets the last of two equal keys win without a word: count them. */
 typedef struct {
-    GHashTable *members;    /* JsonObject -> members seen */
+    GHashTable *members; /* JsonObject -> members seen */
     gboolean duplicate;
 } Watch;
 

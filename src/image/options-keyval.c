@@ -40,7 +40,8 @@ static void add_flag(ImageOptions *options, const char *word, GPtrArray *warning
     const char *value = off ? "off" : "on";
 
     g_ptr_array_add(warnings, g_strdup_printf("short-form boolean option '%s' deprecated\n"
-                                              "Please use %s=%s instead", word, key, value));
+                                              "Please use %s=%s instead",
+                                              word, key, value));
     options_set_string(options, key, value);
 }
 
@@ -71,7 +72,7 @@ ImageOptions *options_from_keyval(const char *text, char ***ret_warnings, GError
             g_autofree char *word = take_value(&p);
 
             if (first) {
-                options_set_string(options, "file", word);      /* the implied key */
+                options_set_string(options, "file", word); /* the implied key */
             } else {
                 add_flag(options, word, warnings);
             }

@@ -9,7 +9,7 @@
 
 /* Lists are short (a name in an image has at most 1023 bytes), so a search is a walk. */
 struct ImageOptions {
-    GPtrArray *items;       /* of Option, in the order of their buckets */
+    GPtrArray *items; /* of Option, in the order of their buckets */
 };
 
 #define N_BUCKETS 512u
@@ -252,7 +252,8 @@ gboolean options_take_size(ImageOptions *options, const char *key, guint64 *ret_
                     "Value '%s' is out of range for parameter '%s'", text, key);
         return FALSE;
     case SIZE_INVALID:
-        return bad_value(error, key, "a non-negative number below 2^64\n"
+        return bad_value(error, key,
+                         "a non-negative number below 2^64\n"
                          "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, "
                          "peta-\nand exabytes, respectively.");
     }

@@ -13,16 +13,16 @@
 
 typedef enum {
     OPTION_STRING,
-    OPTION_INT,         /* number */
-    OPTION_DOUBLE,      /* real */
-    OPTION_BOOL,        /* number: 0 or 1 */
+    OPTION_INT,    /* number */
+    OPTION_DOUBLE, /* real */
+    OPTION_BOOL,   /* number: 0 or 1 */
     OPTION_NULL,
 } OptionType;
 
 typedef struct {
     char *key;
     OptionType type;
-    char *string;       /* STRING */
+    char *string; /* STRING */
     gint64 number;
     double real;
 } Option;

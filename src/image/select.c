@@ -43,8 +43,10 @@ gboolean image_select_snapshot(Image *img, const char *words, GError **error)
     CellCall call = { .op = ABI_JOB_SELECT };
 
     if (img->cell == NULL) {
-        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED, "Block format '%s' used by device "
-                    "'' does not support temporarily loading internal snapshots", img->format_name);
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED,
+                    "Block format '%s' used by device "
+                    "'' does not support temporarily loading internal snapshots",
+                    img->format_name);
         return FALSE;
     }
     if (!select_call(&call, words, in, error)) {

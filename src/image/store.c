@@ -144,14 +144,16 @@ static gboolean check_window(guint64 room, guint64 offset, guint64 size, gboolea
     if (offset > room) {
         g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_OPEN,
                     "Offset (%" G_GUINT64_FORMAT ") cannot be greater than size of the containing "
-                    "file (%" G_GUINT64_FORMAT ")", offset, room);
+                    "file (%" G_GUINT64_FORMAT ")",
+                    offset, room);
         return FALSE;
     }
     if (sized && size > room - offset) {
         g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_OPEN,
                     "The sum of offset (%" G_GUINT64_FORMAT ") and size (%" G_GUINT64_FORMAT
-                    ") has to be smaller or equal to the  actual size of the containing file (%"
-                    G_GUINT64_FORMAT ")", offset, size, room);
+                    ") has to be smaller or equal to the  actual size of the containing file "
+                    "(%" G_GUINT64_FORMAT ")",
+                    offset, size, room);
         return FALSE;
     }
     if (sized && size % IMAGE_SECTOR != 0) {

@@ -5,7 +5,7 @@
 
 #include "image/image.h"
 
-G_DEFINE_QUARK(instar-image-error-quark, image_error)
+G_DEFINE_QUARK(instar - image - error - quark, image_error)
 
 void image_warn(const char *format, ...)
 {

@@ -9,29 +9,38 @@
 #define V3_ONLY " only supported with compatibility level 1.1 and above (use version=v3 or greater)"
 
 /* What is told when a table is found broken in use: without and with the image being marked. */
-#define BROKEN(code, words) \
-    { code, 0, "qcow2: Image is corrupt: " words \
-               "; further non-fatal corruption events will be suppressed", EIO }, \
-    { code - QCOW2_X_MARKING, 0, "qcow2: Marking image as corrupt: " words \
-                                 "; further corruption events will be suppressed", EIO }
-#define OVERLAP(code, table) \
+#define BROKEN(code, words)                                                                        \
+    { code, 0,                                                                                     \
+      "qcow2: Image is corrupt: " words                                                            \
+      "; further non-fatal corruption events will be suppressed",                                  \
+      EIO },                                                                                       \
+    {                                                                                              \
+        code - QCOW2_X_MARKING, 0,                                                                 \
+            "qcow2: Marking image as corrupt: " words                                              \
+            "; further corruption events will be suppressed",                                      \
+            EIO                                                                                    \
+    }
+#define OVERLAP(code, table)                                                                       \
     BROKEN(code, "Preventing invalid write on metadata (overlaps with " table ")")
 #define AT_ZERO(code, what) BROKEN(code, "Preventing invalid allocation of " what " at offset 0")
 
 /* Of a size that changes, and of the size a new image gets. */
-#define RESIZE(code, words) \
-    { code, 0, words, EIO }, { code - QCOW2_E_IN_CREATE, 0, "Could not resize image: " words, EIO }
+#define RESIZE(code, words)                                                                        \
+    { code, 0, words, EIO },                                                                       \
+    {                                                                                              \
+        code - QCOW2_E_IN_CREATE, 0, "Could not resize image: " words, EIO                         \
+    }
 
 static const WordsRow create_rows[] = {
     { QCOW2_E_CREATE_COMPAT, 0, "Parameter 'version' does not accept value '{s}'", EINVAL },
     { QCOW2_E_CREATE_PREALLOC, 0, "Parameter 'preallocation' does not accept value '{s}'", EINVAL },
-    { QCOW2_E_CREATE_COMPRESSION, 0,
-      "Parameter 'compression-type' does not accept value '{s}'", EINVAL },
+    { QCOW2_E_CREATE_COMPRESSION, 0, "Parameter 'compression-type' does not accept value '{s}'",
+      EINVAL },
     { QCOW2_E_CREATE_EXTENDED_V2, 0, "Extended L2 entries are" V3_ONLY, EINVAL },
     { QCOW2_E_CREATE_EXTENDED_SMALL, 0,
       "Extended L2 entries are only supported with cluster sizes of at least {0} bytes", EINVAL },
-    { QCOW2_E_CREATE_CLUSTER_SIZE, 0,
-      "Cluster size must be a power of two between 512 and 2048k", EINVAL },
+    { QCOW2_E_CREATE_CLUSTER_SIZE, 0, "Cluster size must be a power of two between 512 and 2048k",
+      EINVAL },
     { QCOW2_E_CREATE_PREALLOC_BACKING, 0,
       "Backing file and preallocation can only be used at the same time if extended_l2 is on",
       EINVAL },
@@ -42,7 +51,8 @@ static const WordsRow create_rows[] = {
       "Refcount width must be a power of two and may not exceed 64 bits", EINVAL },
     { QCOW2_E_CREATE_REFCOUNT_V2, 0,
       "Different refcount widths than 16 bits require compatibility level 1.1 or above "
-      "(use version=v3 or greater)", EINVAL },
+      "(use version=v3 or greater)",
+      EINVAL },
     { QCOW2_E_CREATE_RAW_ALONE, 0, "data-file-raw requires data-file", EINVAL },
     { QCOW2_E_CREATE_RAW_BACKING, 0,
       "Backing file and data-file-raw cannot be used at the same time", EINVAL },
@@ -51,8 +61,7 @@ static const WordsRow create_rows[] = {
     { QCOW2_E_CREATE_ENCRYPTION, 0, "Creating encrypted images is not supported", ENOTSUP },
     { QCOW2_E_CREATE_NO_SECRET, 0, "Parameter 'encrypt.key-secret' is required for cipher",
       EINVAL },
-    { QCOW2_E_CREATE_NEGATIVE, 0, "Could not resize image: Image size cannot be negative",
-      EINVAL },
+    { QCOW2_E_CREATE_NEGATIVE, 0, "Could not resize image: Image size cannot be negative", EINVAL },
     { QCOW2_E_CREATE_TOO_LARGE, 0,
       "The image size is too large for file format 'qcow2' (try using a larger cluster size)",
       EFBIG },
@@ -64,9 +73,10 @@ static const WordsRow create_rows[] = {
     { QCOW2_E_MEASURE_PREALLOC, 0, "invalid parameter value: {s}", EINVAL },
     { QCOW2_E_MEASURE_REFCOUNT_V2, 0,
       "Different refcount widths than 16 bits require compatibility level 1.1 or above "
-      "(use compat=1.1 or greater)", EINVAL },
-    { QCOW2_E_MEASURE_TOO_LARGE, 0,
-      "The image size is too large (try using a larger cluster size)", EFBIG },
+      "(use compat=1.1 or greater)",
+      EINVAL },
+    { QCOW2_E_MEASURE_TOO_LARGE, 0, "The image size is too large (try using a larger cluster size)",
+      EFBIG },
 
     { QCOW2_E_SIZE_UNALIGNED, 0, "The new size must be a multiple of 512", EINVAL },
     RESIZE(QCOW2_E_RESIZE_L1, "Failed to grow the L1 table: {errno}"),
@@ -81,7 +91,8 @@ static const WordsRow create_rows[] = {
     RESIZE(QCOW2_E_RESIZE_DATA_ZEROS, "Could not write zeros for preallocation: {errno}"),
     RESIZE(QCOW2_E_RESIZE_HEADER, "Failed to update the image size: {errno}"),
 
-    { QCOW2_E_BITMAP_TOO_MANY, 0, "Maximum number of persistent bitmaps is already reached", EFBIG },
+    { QCOW2_E_BITMAP_TOO_MANY, 0, "Maximum number of persistent bitmaps is already reached",
+      EFBIG },
     { QCOW2_E_BITMAP_NO_ROOM, 0, "Not enough space in the bitmap directory", EFBIG },
     { QCOW2_E_BITMAP_TOO_LARGE, 0, "Too many bits for the granularity of the bitmap", EFBIG },
 

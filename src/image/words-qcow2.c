@@ -7,26 +7,33 @@
 #include "image/words.h"
 
 /* What is told when a table is found broken in use: without and with the image being marked. */
-#define BROKEN(code, words) \
-    { code, 0, "qcow2: Image is corrupt: " words \
-               "; further non-fatal corruption events will be suppressed", EIO }, \
-    { code - QCOW2_X_MARKING, 0, "qcow2: Marking image as corrupt: " words \
-                                 "; further corruption events will be suppressed", EIO }
+#define BROKEN(code, words)                                                                        \
+    { code, 0,                                                                                     \
+      "qcow2: Image is corrupt: " words                                                            \
+      "; further non-fatal corruption events will be suppressed",                                  \
+      EIO },                                                                                       \
+    {                                                                                              \
+        code - QCOW2_X_MARKING, 0,                                                                 \
+            "qcow2: Marking image as corrupt: " words                                              \
+            "; further corruption events will be suppressed",                                      \
+            EIO                                                                                    \
+    }
 
-#define STALE \
-    "warning: a program lacking bitmap support modified this file, so all bitmaps are now " \
+#define STALE                                                                                      \
+    "warning: a program lacking bitmap support modified this file, so all bitmaps are now "        \
     "considered inconsistent"
-#define STALE_V2 \
+#define STALE_V2                                                                                   \
     "warning: This qcow2 v2 image contains bitmaps, but they may have been modified by a program " \
     "without persistent bitmap support; so now they must all be considered inconsistent"
-#define STALE_HINT "\nSome clusters may be leaked, run 'qemu-img check -r' on the image file to fix."
+#define STALE_HINT                                                                                 \
+    "\nSome clusters may be leaked, run 'qemu-img check -r' on the image file to fix."
 
 #define SNAPSHOT_READ "Failed to read snapshot table: "
-#define SNAPSHOT_EXTRA \
-    "Too much extra metadata in snapshot table entry {0}\n" \
+#define SNAPSHOT_EXTRA                                                                             \
+    "Too much extra metadata in snapshot table entry {0}\n"                                        \
     "You can force-remove this extra metadata with qemu-img check -r all"
-#define SNAPSHOT_TABLE_LARGE \
-    "Snapshot table is too big\nYou can force-remove all {0} overhanging snapshots with " \
+#define SNAPSHOT_TABLE_LARGE                                                                       \
+    "Snapshot table is too big\nYou can force-remove all {0} overhanging snapshots with "          \
     "qemu-img check -r all"
 #define TABLE_READ "ERROR failed to read the snapshot table: "
 
@@ -47,8 +54,8 @@ static const WordsRow qcow2_rows[] = {
     { QCOW2_E_FEATURES, 0, "Unsupported qcow2 feature(s): {s}", ENOTSUP },
     { QCOW2_E_CORRUPT_WRITE, 0, "qcow2: Image is corrupt; cannot be opened read/write", EACCES },
     { QCOW2_E_SUBCLUSTER_SIZE, 0, "Unsupported subcluster size: {0}", EINVAL },
-    { QCOW2_E_REFCOUNT_ORDER, 0,
-      "Reference count entry width too large; may not exceed 64 bits", EINVAL },
+    { QCOW2_E_REFCOUNT_ORDER, 0, "Reference count entry width too large; may not exceed 64 bits",
+      EINVAL },
     { QCOW2_E_REFTABLE_LARGE, 0, "Reference count table too large", EFBIG },
     { QCOW2_E_REFTABLE_NONE, 0, "Image does not contain a reference count table", EINVAL },
     { QCOW2_E_REFTABLE_OFFSET, 0, "Reference count table offset invalid", EINVAL },
@@ -70,8 +77,7 @@ static const WordsRow qcow2_rows[] = {
            "Cluster allocation offset {0#} unaligned (L2 offset: {1#}, L2 index: {2#})"),
     BROKEN(QCOW2_X_ZERO_V2,
            "Zero cluster entry found in pre-v3 image (L2 offset: {0#}, L2 index: {1#})"),
-    BROKEN(QCOW2_X_INVALID_ENTRY,
-           "Invalid cluster entry found  (L2 offset: {0#}, L2 index: {1#})"),
+    BROKEN(QCOW2_X_INVALID_ENTRY, "Invalid cluster entry found  (L2 offset: {0#}, L2 index: {1#})"),
     BROKEN(QCOW2_X_DATA_FILE_OFFSET,
            "External data file host cluster offset {0#} does not match guest cluster offset: "
            "{1#}, L2 index: {2#})"),
@@ -84,20 +90,19 @@ static const WordsRow qcow2_rows[] = {
     /* header extensions */
     { QCOW2_E_EXT_LARGE, 0, "Header extension too large", EINVAL },
     { QCOW2_E_EXT_READ, 0, "Could not read qcow2 header extensions: {errno}", EIO },
-    { QCOW2_E_EXT_BACKING_FORMAT, 0,
-      "ERROR: ext_backing_format: len={0} too large (>=16)", EINVAL },
+    { QCOW2_E_EXT_BACKING_FORMAT, 0, "ERROR: ext_backing_format: len={0} too large (>=16)",
+      EINVAL },
     { QCOW2_E_EXT_CRYPTO_METHOD, 0,
       "CRYPTO header extension only expected with LUKS encryption method", EINVAL },
-    { QCOW2_E_EXT_CRYPTO_LENGTH, 0,
-      "CRYPTO header extension size {0}, but expected size 16", EINVAL },
+    { QCOW2_E_EXT_CRYPTO_LENGTH, 0, "CRYPTO header extension size {0}, but expected size 16",
+      EINVAL },
     { QCOW2_E_EXT_CRYPTO_OFFSET, 0,
       "Encryption header offset '{0}' is not a multiple of cluster size '{1}'", EINVAL },
     { QCOW2_E_EXT_CRYPTO_MISSING, 0, "Missing CRYPTO header for crypt method {0}", EINVAL },
     { QCOW2_E_EXT_BITMAPS_LENGTH, 0, "bitmaps_ext: Invalid extension length", EINVAL },
     { QCOW2_E_EXT_BITMAPS_RESERVED, 0, "bitmaps_ext: Reserved field is not zero", EINVAL },
     { QCOW2_E_EXT_BITMAPS_MANY, 0,
-      "bitmaps_ext: Image has {0} bitmaps, exceeding the QEMU supported maximum of 65535",
-      EINVAL },
+      "bitmaps_ext: Image has {0} bitmaps, exceeding the QEMU supported maximum of 65535", EINVAL },
     { QCOW2_E_EXT_BITMAPS_NONE, 0, "found bitmaps extension with zero bitmaps", EINVAL },
     { QCOW2_E_EXT_BITMAPS_OFFSET, 0, "bitmaps_ext: invalid bitmap directory offset", EINVAL },
     { QCOW2_E_EXT_BITMAPS_SIZE, 0,
@@ -136,7 +141,8 @@ static const WordsRow qcow2_rows[] = {
     /* check */
     { QCOW2_C_SNAPSHOTS_LARGE, 0,
       "ERROR snapshot table too large\nYou can force-remove all {0} overhanging snapshots with "
-      "qemu-img check -r all", 0 },
+      "qemu-img check -r all",
+      0 },
     { QCOW2_C_SNAPSHOTS_OFFSET, 0, "ERROR snapshot table offset invalid", 0 },
     { QCOW2_C_SNAPSHOT_INCOMPLETE, 0, "ERROR snapshot table entry {0} is incomplete", 0 },
     { QCOW2_E_SNAPSHOT_READ - QCOW2_C_TABLE_READ, 0, TABLE_READ SNAPSHOT_READ "{0e}", 0 },
@@ -144,11 +150,13 @@ static const WordsRow qcow2_rows[] = {
     { QCOW2_E_SNAPSHOT_TABLE_LARGE - QCOW2_C_TABLE_READ, 0, TABLE_READ SNAPSHOT_TABLE_LARGE, 0 },
     { QCOW2_C_BEYOND_END, 0,
       "ERROR: counting reference for region exceeding the end of the file by one cluster or more: "
-      "offset 0x{0x} size 0x{1x}", 0 },
+      "offset 0x{0x} size 0x{1x}",
+      0 },
     { QCOW2_C_OVERFLOW, 0,
       "ERROR: overflow cluster offset=0x{0x}\nUse qemu-img amend to increase the refcount entry "
       "width or qemu-img convert to create a clean copy if the image cannot be opened for "
-      "writing", 0 },
+      "writing",
+      0 },
     { QCOW2_C_IO_L1, 0, "ERROR: I/O error in check_refcounts_l1", 0 },
     { QCOW2_C_IO_L2, 0, "ERROR: I/O error in check_refcounts_l2", 0 },
     { QCOW2_C_L1_RESERVED, 602, "ERROR found L1 entry with reserved bits set: {0x}", 0 },
@@ -172,10 +180,12 @@ static const WordsRow qcow2_rows[] = {
     { QCOW2_C_SNAPSHOTS_DATA_FILE, 0, "ERROR {0} snapshots in image with data file", 0 },
     { QCOW2_C_SNAPSHOT_UNALIGNED, 0,
       "ERROR snapshot {s} ({t}) l1_offset={0#}: L1 table is not cluster aligned; snapshot table "
-      "entry corrupted", 0 },
+      "entry corrupted",
+      0 },
     { QCOW2_C_SNAPSHOT_LARGE, 0,
       "ERROR snapshot {s} ({t}) l1_size={0#}: L1 table is too large; snapshot table entry "
-      "corrupted", 0 },
+      "corrupted",
+      0 },
     { QCOW2_C_REFTABLE_RESERVED, 0,
       "ERROR refcount block {0} is not cluster aligned; refcount table entry corrupted", 0 },
     { QCOW2_C_REFTABLE_RESERVED, 602, "ERROR refcount table entry {0} has reserved bits set", 0 },
@@ -189,8 +199,8 @@ static const WordsRow qcow2_rows[] = {
     { QCOW2_C_COPIED_L2, 0,
       "ERROR OFLAG_COPIED L2 cluster: l1_index={0} l1_entry={1x} refcount={2}", 0 },
     { QCOW2_C_OVERLAP, 0, "ERROR: Overlap check failed", 0 },
-    { QCOW2_C_OVERLAP_L2, 0,
-      "ERROR: Could not write L2 table; metadata overlap check failed: {0e}", 0 },
+    { QCOW2_C_OVERLAP_L2, 0, "ERROR: Could not write L2 table; metadata overlap check failed: {0e}",
+      0 },
     { QCOW2_C_PREALLOC_MENDED, 0,
       "Repairing offset={0x}: Preallocated cluster is not properly aligned; L2 entry corrupted.",
       0 },
@@ -202,8 +212,8 @@ static const WordsRow qcow2_rows[] = {
     { QCOW2_C_STILL_BROKEN, 0, "ERROR rebuilt refcount structure is still broken", 0 },
     { QCOW2_C_L2_MENDED, 0,
       "Repairing OFLAG_COPIED L2 cluster: l1_index={0} l1_entry={1x} refcount={2}", 0 },
-    { QCOW2_C_DATA_MENDED, 0,
-      "Repairing OFLAG_COPIED data cluster: l2_entry={0x} refcount={1}", 0 },
+    { QCOW2_C_DATA_MENDED, 0, "Repairing OFLAG_COPIED data cluster: l2_entry={0x} refcount={1}",
+      0 },
     { QCOW2_C_COPIED_DATA, 0, "ERROR OFLAG_COPIED data cluster: l2_entry={0x} refcount={1}", 0 },
 };
 WORDS_TABLE(words_qcow2, qcow2_rows);

@@ -67,8 +67,8 @@ char *words_printable(const void *bytes, gsize length)
 
 /* The two parts of a text, made safe. */
 typedef struct {
-    char *first;    /* {s} */
-    char *second;   /* {t}: behind the first zero byte */
+    char *first;  /* {s} */
+    char *second; /* {t}: behind the first zero byte */
 } Texts;
 
 static Texts texts_of(const void *text, gsize length)
@@ -78,8 +78,7 @@ static Texts texts_of(const void *text, gsize length)
 
     return (Texts){
         .first = words_printable(text != NULL ? text : "", length),
-        .second = words_printable(after < length ? (const char *)text + after : "",
-                                  length - after),
+        .second = words_printable(after < length ? (const char *)text + after : "", length - after),
     };
 }
 

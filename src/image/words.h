@@ -15,10 +15,10 @@
 #include "abi/status.h"
 
 typedef struct {
-    gint code;          /* enum fmt_status */
-    guint since;        /* major * 100 + minor, 0: always */
-    const char *words;  /* {0}..{5}, {0d}, {0x}, {0#}, {0e}.., {s}, {t}, {errno}; "{{" is a brace */
-    gint error;         /* errno qemu's function returns with it; 0: EINVAL */
+    gint code;         /* enum fmt_status */
+    guint since;       /* major * 100 + minor, 0: always */
+    const char *words; /* {0}..{5}, {0d}, {0x}, {0#}, {0e}.., {s}, {t}, {errno}; "{{" is a brace */
+    gint error;        /* errno qemu's function returns with it; 0: EINVAL */
 } WordsRow;
 
 typedef struct {

@@ -166,7 +166,7 @@ static gboolean write_range(Image *img, struct abi_extent question, const guint8
             }
             if (!image_do_step(img, &step[i], data ? buf + (step[i].guest_offset - start) : NULL,
                                error)) {
-                for (guint k = 0; k < count; k++) {     /* best effort: the error is what counts */
+                for (guint k = 0; k < count; k++) { /* best effort: the error is what counts */
                     step[k].kind = ABI_EXT_ABORT;
                 }
                 image_write_plan(img, step, count, step, STEPS, &linked, &taken, NULL);
@@ -234,7 +234,9 @@ gboolean image_write(Image *img, guint64 offset, const void *buf, gsize length, 
 gboolean image_write_zeroes(Image *img, guint64 offset, guint64 length, gboolean may_unmap,
                             GError **error)
 {
-    struct abi_extent question = { .guest_offset = offset, .length = length, .kind = ABI_EXT_ZERO,
+    struct abi_extent question = { .guest_offset = offset,
+                                   .length = length,
+                                   .kind = ABI_EXT_ZERO,
                                    .flags = may_unmap ? ABI_EXTF_UNMAP : 0 };
 
     if (!check_range(img, offset, length, error)) {
@@ -255,7 +257,7 @@ static gboolean writable(const Image *img)
 
 static gboolean flush_files(Image *img, GError **error)
 {
-    for (guint i = img->n_handles; i > 0; i--) {        /* data before the file that names it */
+    for (guint i = img->n_handles; i > 0; i--) { /* data before the file that names it */
         if (io_writable(img->handles[i - 1]) && !io_flush(img->handles[i - 1], error)) {
             return FALSE;
         }

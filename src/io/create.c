@@ -76,8 +76,10 @@ static gboolean create_on_device(const char *path, guint64 size, const IoCreate 
     }
     file = io_open(path, flags | IO_WRITE, &failed);
     if (file == NULL || !io_lock(file, lock, &failed)) {
-        g_set_error(error, IO_ERROR, failed->code, "Protocol driver 'host_device' does not "
-                    "support image creation, and opening the image failed: %s", failed->message);
+        g_set_error(error, IO_ERROR, failed->code,
+                    "Protocol driver 'host_device' does not "
+                    "support image creation, and opening the image failed: %s",
+                    failed->message);
         return FALSE;
     }
     if (!io_truncate(file, size, IO_PREALLOC_OFF, error) || !io_size(file, &room, error)) {

@@ -11,7 +11,7 @@
 
 #include "io/io-private.h"
 
-G_DEFINE_QUARK(instar-io-error-quark, io_error)
+G_DEFINE_QUARK(instar - io - error - quark, io_error)
 
 gboolean io_fail(GError **error, int code)
 {
@@ -89,8 +89,10 @@ static gboolean check_type(const char *path, IoFlags flags, mode_t type, GError 
 
     if (flags & IO_ONLY_DEVICE) {
         if (!device) {
-            g_set_error(error, IO_ERROR, EINVAL, "'host_device' driver requires '%s' to be either "
-                        "a character or block device", path);
+            g_set_error(error, IO_ERROR, EINVAL,
+                        "'host_device' driver requires '%s' to be either "
+                        "a character or block device",
+                        path);
             return FALSE;
         }
     } else if (!(type == S_IFREG || (device && !(flags & IO_ONLY_FILE)) ||
@@ -148,8 +150,8 @@ static gboolean set_up(IoFile *file, GError **error)
     if (!check_type(file->path, file->flags, file->type, error)) {
         return FALSE;
     }
-    file->kind = file->type == S_IFBLK || file->type == S_IFCHR ? IO_KIND_HOST_DEVICE
-                                                                : IO_KIND_FILE;
+    file->kind =
+        file->type == S_IFBLK || file->type == S_IFCHR ? IO_KIND_HOST_DEVICE : IO_KIND_FILE;
     if (file->type == S_IFBLK && (file->flags & IO_WRITE) && device_is_read_only(file->fd)) {
         return open_failed(file->path, file->flags, EACCES, error);
     }
@@ -172,8 +174,7 @@ IoFile *io_open(const char *path, IoFlags flags, GError **error)
     /* Before the open: some devices do things when they are opened. What cannot be opened (a folder
      * for writing, a socket) says so itself. */
     if (type != 0 && type != S_IFSOCK && !(flags & IO_CREATE) &&
-        !(type == S_IFDIR && (flags & IO_WRITE)) &&
-        !check_type(path, flags, type, error)) {
+        !(type == S_IFDIR && (flags & IO_WRITE)) && !check_type(path, flags, type, error)) {
         return NULL;
     }
     fd = open_path(path, flags);

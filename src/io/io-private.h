@@ -15,26 +15,26 @@ extern const guint8 io_zeros[IO_ZEROS_SIZE];
 
 struct IoFile {
     gatomicrefcount refs;
-    int fd;                     /* -1 once closed */
-    int plain_fd;               /* with IO_NO_CACHE: a second one without O_DIRECT for odd writes */
+    int fd;       /* -1 once closed */
+    int plain_fd; /* with IO_NO_CACHE: a second one without O_DIRECT for odd writes */
     char *path;
     IoFlags flags;
     IoKind kind;
-    mode_t type;                /* S_IFMT bits */
+    mode_t type; /* S_IFMT bits */
 
-    IoFile *parent;             /* of a slice, else NULL; then only start and limit count */
-    guint64 start, limit;       /* bytes; limit G_MAXUINT64: none */
-    dev_t device;               /* of the file, or of the device itself */
+    IoFile *parent;       /* of a slice, else NULL; then only start and limit count */
+    guint64 start, limit; /* bytes; limit G_MAXUINT64: none */
+    dev_t device;         /* of the file, or of the device itself */
     ino_t inode;
 
-    gint no_punch, no_zero_range;   /* atomic: the store said it cannot */
-    gint plain_dirty;               /* atomic: plain_fd has written */
-    gint flush_failed;              /* atomic: errno of the first failed flush */
+    gint no_punch, no_zero_range; /* atomic: the store said it cannot */
+    gint plain_dirty;             /* atomic: plain_fd has written */
+    gint flush_failed;            /* atomic: errno of the first failed flush */
 
     GMutex lock_mutex;
     IoLock lock;
 
-    GMutex status_mutex;            /* guards the last block status answer */
+    GMutex status_mutex; /* guards the last block status answer */
     gboolean status_valid, status_data;
     guint64 status_start, status_end;
 };

@@ -15,20 +15,20 @@
 typedef struct IoFile IoFile;
 
 #define IO_ERROR (io_error_quark())
-GQuark io_error_quark(void);    /* codes are errno values */
+GQuark io_error_quark(void); /* codes are errno values */
 
 typedef enum {
     IO_READ_ONLY = 0,
     IO_WRITE = 1 << 0,
-    IO_CREATE = 1 << 1,         /* make it if missing, mode 0644 less umask as qemu-img does; never
+    IO_CREATE = 1 << 1,      /* make it if missing, mode 0644 less umask as qemu-img does; never
                                    under a directory of devices; nothing is cut off: see io_create */
-    IO_ONLY_FILE = 1 << 2,      /* driver "file" asked for: devices are refused */
-    IO_NO_CACHE = 1 << 3,       /* O_DIRECT (cache=none, directsync): buffers are aligned inside */
-    IO_SYNC = 1 << 4,           /* every write is on stable storage (writethrough, directsync) */
-    IO_NO_FLUSH = 1 << 5,       /* flush does nothing (cache=unsafe) */
-    IO_NO_LOCK = 1 << 6,        /* locking=off */
-    IO_FORCE_SHARE = 1 << 7,    /* -U */
-    IO_ONLY_DEVICE = 1 << 8,    /* driver "host_device" asked for: files are refused */
+    IO_ONLY_FILE = 1 << 2,   /* driver "file" asked for: devices are refused */
+    IO_NO_CACHE = 1 << 3,    /* O_DIRECT (cache=none, directsync): buffers are aligned inside */
+    IO_SYNC = 1 << 4,        /* every write is on stable storage (writethrough, directsync) */
+    IO_NO_FLUSH = 1 << 5,    /* flush does nothing (cache=unsafe) */
+    IO_NO_LOCK = 1 << 6,     /* locking=off */
+    IO_FORCE_SHARE = 1 << 7, /* -U */
+    IO_ONLY_DEVICE = 1 << 8, /* driver "host_device" asked for: files are refused */
 } IoFlags;
 
 /* A character device is a host device too, as qemu has it (of size 0). */
@@ -37,8 +37,8 @@ typedef enum { IO_KIND_FILE, IO_KIND_HOST_DEVICE, IO_KIND_NULL } IoKind;
 /* What others may do while the file is held; image/ derives it from the use,
  * io/ turns it into qemu's byte-range locks. */
 typedef struct {
-    guint perm;                 /* IO_PERM_* this opener uses */
-    guint shared;               /* IO_PERM_* it lets others use */
+    guint perm;   /* IO_PERM_* this opener uses */
+    guint shared; /* IO_PERM_* it lets others use */
 } IoLock;
 enum {
     IO_PERM_CONSISTENT_READ = 1 << 0,
@@ -86,7 +86,12 @@ gboolean io_pwrite(IoFile *file, guint64 offset, const void *buf, gsize length, 
 gboolean io_zero(IoFile *file, guint64 offset, guint64 length, gboolean may_unmap, GError **error);
 /* Give a range back if the store can; content undefined afterwards; never an error for "cannot". */
 gboolean io_discard(IoFile *file, guint64 offset, guint64 length, GError **error);
-typedef enum { IO_PREALLOC_OFF, IO_PREALLOC_METADATA, IO_PREALLOC_FALLOC, IO_PREALLOC_FULL } IoPrealloc;
+typedef enum {
+    IO_PREALLOC_OFF,
+    IO_PREALLOC_METADATA,
+    IO_PREALLOC_FALLOC,
+    IO_PREALLOC_FULL
+} IoPrealloc;
 /* Change the size. The message is whole and qemu's ("Could not resize file: ..."); the code is
  * the errno. A device stays as it is when size fits in it. On failure a file has its old size. */
 gboolean io_truncate(IoFile *file, guint64 size, IoPrealloc prealloc, GError **error);
@@ -108,11 +113,14 @@ gboolean io_copy_range(IoFile *from, guint64 from_offset, IoFile *to, guint64 to
 /* What the protocol layer of "create" knows besides the size. */
 typedef struct {
     IoPrealloc prealloc;
-    gboolean nocow;             /* no copy on write, where the file system has it */
-    gboolean hint_given;        /* extent_size_hint is the user's: a failure is worth a warning */
-    guint64 extent_size_hint;   /* bytes; 0: none */
+    gboolean nocow;           /* no copy on write, where the file system has it */
+    gboolean hint_given;      /* extent_size_hint is the user's: a failure is worth a warning */
+    guint64 extent_size_hint; /* bytes; 0: none */
 } IoCreate;
-#define IO_CREATE_DEFAULTS { .extent_size_hint = 1024 * 1024 }
+#define IO_CREATE_DEFAULTS                                                                         \
+    {                                                                                              \
+        .extent_size_hint = 1024 * 1024                                                            \
+    }
 
 /* Make an empty store of size bytes at path, or empty the one that is there, under qemu's locks,
  * and close it. On a device nothing is made: it must be big enough, and its first sector is

@@ -124,7 +124,7 @@ gboolean io_pread(IoFile *file, guint64 offset, void *buf, gsize length, gsize *
         return io_pread(file->parent, file->start + offset, buf, inside, ret_present, error);
     }
     if (file->type == S_IFCHR) {
-        n = 0;                      /* a device of size 0: nothing is there */
+        n = 0; /* a device of size 0: nothing is there */
     } else if (!(file->flags & IO_NO_CACHE) ||
                (aligned(offset) && aligned(length) && aligned((guintptr)buf))) {
         n = read_loop(file->fd, buf, length, offset);
@@ -191,8 +191,7 @@ gboolean io_pwrite(IoFile *file, guint64 offset, const void *buf, gsize length, 
 {
     int ret;
 
-    if (!io_check_range(offset, length, error) ||
-        !io_slice_map(&file, &offset, length, error)) {
+    if (!io_check_range(offset, length, error) || !io_slice_map(&file, &offset, length, error)) {
         return FALSE;
     }
     ret = file->flags & IO_NO_CACHE && file->plain_fd >= 0
@@ -220,7 +219,7 @@ gboolean io_flush(IoFile *file, GError **error)
         if (errno == EINTR) {
             continue;
         }
-        if (errno == EINVAL || errno == EROFS) {    /* a file that has nothing to synchronise */
+        if (errno == EINVAL || errno == EROFS) { /* a file that has nothing to synchronise */
             break;
         }
         failed = errno;

@@ -30,7 +30,7 @@ static gboolean look(IoFile *file, guint64 offset, GError **error)
         return TRUE;
     }
     if (next < 0) {
-        if (errno == ENXIO) {           /* a hole up to the end, and what lies behind it */
+        if (errno == ENXIO) { /* a hole up to the end, and what lies behind it */
             file->status_data = FALSE;
             file->status_end = G_MAXUINT64;
             return TRUE;
@@ -46,7 +46,7 @@ static gboolean look(IoFile *file, guint64 offset, GError **error)
             return TRUE;
         }
     }
-    file->status_data = TRUE;           /* a store that cannot tell */
+    file->status_data = TRUE; /* a store that cannot tell */
     file->status_end = G_MAXUINT64;
     return TRUE;
 }

@@ -91,7 +91,9 @@ static int reach(IoFile *file, guint64 end)
     }
     if (cannot(ret)) {
         ret = pwrite(file->plain_fd >= 0 ? file->plain_fd : file->fd, io_zeros, 1,
-                     (off_t)(end - 1)) == 1 ? 0 : errno;
+                     (off_t)(end - 1)) == 1
+                  ? 0
+                  : errno;
     }
     return ret;
 }
@@ -110,7 +112,7 @@ static int zero_file(IoFile *file, guint64 offset, guint64 length, gboolean may_
     if (cannot(ret)) {
         ret = zero_range(file, offset, length);
     }
-    if (cannot(ret)) {              /* no ZERO_RANGE: a hole, allocated again */
+    if (cannot(ret)) { /* no ZERO_RANGE: a hole, allocated again */
         ret = punch(file, offset, length);
         if (ret == 0) {
             ret = do_fallocate(file, 0, offset, length);
@@ -140,8 +142,7 @@ gboolean io_zero(IoFile *file, guint64 offset, guint64 length, gboolean may_unma
 {
     int ret;
 
-    if (!io_check_range(offset, length, error) ||
-        !io_slice_map(&file, &offset, length, error)) {
+    if (!io_check_range(offset, length, error) || !io_slice_map(&file, &offset, length, error)) {
         return FALSE;
     }
     if (length == 0) {
@@ -165,8 +166,7 @@ gboolean io_discard(IoFile *file, guint64 offset, guint64 length, GError **error
 {
     int ret = 0;
 
-    if (!io_check_range(offset, length, error) ||
-        !io_slice_map(&file, &offset, length, error)) {
+    if (!io_check_range(offset, length, error) || !io_slice_map(&file, &offset, length, error)) {
         return FALSE;
     }
     if (length == 0) {

@@ -4,7 +4,7 @@
 #include "profile/profile.h"
 
 typedef struct {
-    guint since, until;         /* major * 10000 + minor * 100; until 0: still so */
+    guint since, until; /* major * 10000 + minor * 100; until 0: still so */
 } Fact;
 
 static const Fact facts[PROFILE_N_FACTS] = {

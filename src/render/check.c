@@ -52,7 +52,8 @@ void check_print(const struct abi_check *check)
     }
     if (check->leaks != 0) {
         printf("\n%" G_GUINT64_FORMAT " leaked clusters were found on the image.\n"
-               "This means waste of disk space, but no harm to data.\n", check->leaks);
+               "This means waste of disk space, but no harm to data.\n",
+               check->leaks);
     }
     if (check->check_errors != 0) {
         printf("\n%" G_GUINT64_FORMAT " internal errors have occurred during the check.\n",

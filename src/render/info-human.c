@@ -47,9 +47,9 @@ static void append_snapshot(GString *out, const Value *snapshot, const SnapshotL
         g_date_time_new_from_unix_local((gint64)number(snapshot, "date-sec"));
     g_autofree char *date = utc != NULL ? g_date_time_format(utc, "%Y-%m-%d %H:%M:%S") : NULL;
     guint64 seconds = number(snapshot, "vm-clock-sec");
-    g_autofree char *clock =
-        g_strdup_printf(layout->clock, (guint)(seconds / 3600), (guint)(seconds / 60 % 60),
-                        (guint)(seconds % 60), (guint)(number(snapshot, "vm-clock-nsec") / 1000000));
+    g_autofree char *clock = g_strdup_printf(layout->clock, (guint)(seconds / 3600),
+                                             (guint)(seconds / 60 % 60), (guint)(seconds % 60),
+                                             (guint)(number(snapshot, "vm-clock-nsec") / 1000000));
     g_autofree char *icount =
         value_find(snapshot, "icount") != NULL
             ? g_strdup_printf("%" G_GUINT64_FORMAT, number(snapshot, "icount"))

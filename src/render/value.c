@@ -11,7 +11,7 @@ struct Value {
     ValueType type;
     guint64 number;
     char *string;
-    GArray *members;            /* of ValueMember */
+    GArray *members; /* of ValueMember */
 };
 
 static void member_clear(gpointer member)
@@ -104,8 +104,8 @@ gboolean value_add_props(Value *object, GBytes *props)
     reader.size = (guint32)size;
     while ((more = props_next(&reader, &item)) > 0) {
         Value *parent = stack[depth];
-        g_autofree char *key = parent->type == VALUE_OBJECT
-                                   ? g_strndup(item.key, item.key_length) : NULL;
+        g_autofree char *key =
+            parent->type == VALUE_OBJECT ? g_strndup(item.key, item.key_length) : NULL;
         Value *child;
 
         switch (item.type) {
@@ -214,7 +214,7 @@ static int compare_members(gconstpointer a, gconstpointer b)
     if (bucket_x != bucket_y) {
         return bucket_x < bucket_y ? -1 : 1;
     }
-    return x < y ? 1 : -1;      /* one array: a later member has the higher address */
+    return x < y ? 1 : -1; /* one array: a later member has the higher address */
 }
 
 GPtrArray *value_order(const Value *value)

@@ -19,13 +19,13 @@ typedef enum {
     VALUE_BOOL,
     VALUE_INT,
     VALUE_UINT,
-    VALUE_STRING,       /* any bytes but zero */
+    VALUE_STRING, /* any bytes but zero */
     VALUE_OBJECT,
     VALUE_LIST,
 } ValueType;
 
 typedef struct {
-    char *key;          /* NULL in a list */
+    char *key; /* NULL in a list */
     Value *value;
 } ValueMember;
 

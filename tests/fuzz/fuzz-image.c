@@ -40,8 +40,8 @@ static struct props_writer fresh_props(struct target *t)
     return (struct props_writer){ .base = t->props, .size = PROPS_ROOM };
 }
 
-static gboolean target_open(struct target *t, const struct fmt_driver *driver,
-                            const uint8_t *data, size_t size, guint32 flags)
+static gboolean target_open(struct target *t, const struct fmt_driver *driver, const uint8_t *data,
+                            size_t size, guint32 flags)
 {
     struct props_writer props;
     int status;
@@ -100,8 +100,8 @@ static void walk_extents(struct target *t)
     for (guint i = 0; i < MAX_ROUNDS && at < t->facts.virtual_size; i++) {
         guint32 count = 0;
         guint64 next = at;
-        int status = t->image.driver->extents(&t->image, at, t->facts.virtual_size - at, 0,
-                                              extents, MAX_EXTENTS, &count, &next);
+        int status = t->image.driver->extents(&t->image, at, t->facts.virtual_size - at, 0, extents,
+                                              MAX_EXTENTS, &count, &next);
 
         MUST(status <= 0);
         if (status != FMT_OK)

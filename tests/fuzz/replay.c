@@ -27,9 +27,23 @@ static guint rounds(void)
 static guint64 hard_number(GRand *rand, gsize size)
 {
     const guint64 numbers[] = {
-        0, 1, 0x7f, 0xff, 0x200, 0x10000, G_MAXINT32, G_MAXUINT32, G_MAXINT64, G_MAXUINT64,
-        G_GUINT64_CONSTANT(1) << 63, G_GUINT64_CONSTANT(1) << 62, size, size - 1, size + 1,
-        G_GUINT64_CONSTANT(1) << g_rand_int_range(rand, 0, 64), g_rand_int(rand) % (size + 1),
+        0,
+        1,
+        0x7f,
+        0xff,
+        0x200,
+        0x10000,
+        G_MAXINT32,
+        G_MAXUINT32,
+        G_MAXINT64,
+        G_MAXUINT64,
+        G_GUINT64_CONSTANT(1) << 63,
+        G_GUINT64_CONSTANT(1) << 62,
+        size,
+        size - 1,
+        size + 1,
+        G_GUINT64_CONSTANT(1) << g_rand_int_range(rand, 0, 64),
+        g_rand_int(rand) % (size + 1),
     };
 
     return GUINT64_TO_BE(numbers[g_rand_int_range(rand, 0, G_N_ELEMENTS(numbers))]);

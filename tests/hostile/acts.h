@@ -100,7 +100,7 @@ enum hostile_act {
 #define X(name) ACT_##name,
     HOSTILE_ACTS(X)
 #undef X
-    N_ACTS
+        N_ACTS
 };
 
 #endif

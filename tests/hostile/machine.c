@@ -4,7 +4,7 @@
 #include "tests/hostile/hostile.h"
 
 static volatile uint32_t own_data = 1;
-static const uint32_t own_constant = 0xc3c3c3c3;   /* RET */
+static const uint32_t own_constant = 0xc3c3c3c3; /* RET */
 
 static void store(uint64_t address)
 {
@@ -20,7 +20,7 @@ void act_null_load(struct cpu *cpu)
 {
     uint64_t address = 16;
 
-    __asm__("" : "+r"(address));    /* not the compiler's to know */
+    __asm__("" : "+r"(address)); /* not the compiler's to know */
     own_data = *(volatile uint32_t *)address;
 }
 
