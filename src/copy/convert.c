@@ -6,8 +6,8 @@
 #include "copy/convert-private.h"
 
 /* Tasks per question to the target's driver, and in flight at once while one question is asked and
- * the tasks of the last one are written: 24 MiB, and 86 doorbells for each GiB of plain data. */
-#define PLAN_TASKS 6u
+ * the tasks of the last one are written: 24 MiB, and 64 doorbells for each GiB of plain data. */
+#define PLAN_TASKS 8u
 #define PLAN_FLIGHT 12u
 /* Bytes in one task of a target that is compressed: smaller, as there are three buffers of it. For
  * larger clusters fewer threads have to do. */
