@@ -49,8 +49,7 @@ static int take_args(struct fmt_image *im, struct props_reader *in, struct qcow2
     return more < 0 ? fmt_fail(im->env, FMT_E_BAD_JOB) : FMT_OK;
 }
 
-int qcow2_call(struct fmt_image *im, uint32_t call, struct props_reader in,
-               struct props_writer *out)
+int qcow2_bitmap_call(struct fmt_image *im, struct props_reader in, struct props_writer *out)
 {
     static const struct {
         const char *word;
@@ -64,9 +63,6 @@ int qcow2_call(struct fmt_image *im, uint32_t call, struct props_reader in,
     struct qcow2_bitmap_args args = { 0 };
     struct qcow2_text action = { 0 };
 
-    if (call != ABI_CALL_BITMAP) {
-        return fmt_fail(im->env, FMT_E_UNSUPPORTED);
-    }
     int status = take_args(im, &in, &action, &args);
     if (status) {
         return status;

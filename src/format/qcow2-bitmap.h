@@ -79,8 +79,7 @@ int qcow2_bitmap_store(struct fmt_image *im, const struct qcow2_bitmap_args *arg
                        struct props_writer *out);
 int qcow2_bitmap_drop(struct fmt_image *im, const struct qcow2_bitmap_args *args,
                       struct props_writer *out);
-int qcow2_call(struct fmt_image *im, uint32_t call, struct props_reader in,
-               struct props_writer *out);
+int qcow2_bitmap_call(struct fmt_image *im, struct props_reader in, struct props_writer *out);
 
 /* Take the bitmaps of an image into use that is about to be changed (qcow2-bitmap-use.c). */
 int qcow2_bitmaps_use(struct fmt_image *im);

@@ -231,6 +231,13 @@ int qcow2_header_write(struct fmt_image *im);
 /* Write only the fixed fields, between flushes. */
 int qcow2_header_fields(struct fmt_image *im);
 
+/* ---- calls (qcow2-call.c says which) ------------------------------------------------------ */
+
+/* in: "file" and "format" (strings, as they are recorded; none: no backing file). All that was
+ * written before is on stable storage first. EINVAL: not a name that can be recorded; ENOSPC: the
+ * header has no room. A failure leaves the old names. (qcow2-backing.c) */
+int qcow2_set_backing(struct fmt_image *im, struct props_reader in, struct props_writer *out);
+
 /* ---- L2 entries (qcow2-entry.c) -------------------------------------------------------- */
 
 enum qcow2_class {

@@ -385,6 +385,8 @@ int qcow2_measure(struct fmt_env *env, const struct abi_create *req, struct prop
                   struct abi_measure *ret);
 /* Let go of what the writing side holds. */
 void qcow2_writer_free(struct fmt_image *im);
+int qcow2_call(struct fmt_image *im, uint32_t call, struct props_reader in,
+               struct props_writer *out);
 int qcow2_check(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
                 struct props_writer *messages);
 

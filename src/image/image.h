@@ -162,6 +162,12 @@ gboolean image_create(const char *filename, const char *format, guint64 size, GB
  * NULL): a stream of ABI_PROP_MESSAGE. IMAGE_ERROR_UNSUPPORTED: this format knows no check. */
 gboolean image_check(Image *img, guint32 fix, struct abi_check *ret_check, GBytes **ret_messages,
                      GError **error);
+/* Record another backing file and its format; name NULL or "": none. Both as they are to be
+ * recorded: nothing is opened. A name without a format is refused, or warned of, as the profile
+ * has it. *ret_errno is what kind of failure it was (ENOSPC: the header has no room). What was
+ * written before is on stable storage first. */
+gboolean image_set_backing(Image *img, const char *name, const char *format, gint *ret_errno,
+                           GError **error);
 /* Anything else a driver can do (enum abi_call); returns its props answer. */
 GBytes *image_call(Image *img, guint32 call, GBytes *in, GError **error);
 
