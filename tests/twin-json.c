@@ -60,3 +60,25 @@ char **twin_json_strv(JsonNode *node, const char *what, GError **error)
     }
     return g_strv_builder_end(builder);
 }
+
+void twin_json_append_string(GString *json, const char *text)
+{
+    static const char names[] = { ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
+                                  ['\r'] = 'r', ['"'] = '"',  ['\\'] = '\\' };
+
+    g_string_append_c(json, '"');
+    for (const char *p = text; *p; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+
+        if (c < sizeof names && names[c])
+            g_string_append_printf(json, "\\%c", names[c]);
+        else if (c >= 0x20 && c < 0x80)
+            g_string_append_c(json, (char)c);
+        else if (c < 0x10000)
+            g_string_append_printf(json, "\\u%04x", c);
+        else
+            g_string_append_printf(json, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10),
+                                   0xdc00 + (c & 0x3ff));
+    }
+    g_string_append_c(json, '"');
+}

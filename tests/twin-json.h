@@ -25,3 +25,6 @@ const char *twin_json_string(JsonObject *object, const char *name);
 
 /* An array of strings. NULL with @error set if @node (NULL allowed) is anything else. */
 char **twin_json_strv(JsonNode *node, const char *what, GError **error);
+
+/* Append @text (UTF-8) to @json as a JSON string of ASCII characters only, with its quotes. */
+void twin_json_append_string(GString *json, const char *text);

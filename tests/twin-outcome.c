@@ -23,6 +23,32 @@ void twin_outcome_free(struct twin_outcome *outcome)
     g_free(outcome);
 }
 
+static struct twin_output *output_as_text(const struct twin_output *output, const char *dir)
+{
+    const GString *raw[] = { output->out, output->err };
+    struct twin_output *text = twin_output_new(output->rc, "", "");
+    GString *const clean[] = { text->out, text->err };
+
+    for (guint i = 0; i < G_N_ELEMENTS(raw); i++) {
+        g_autofree char *valid = g_utf8_make_valid(raw[i]->str, (gssize)raw[i]->len);
+
+        g_string_assign(clean[i], valid);
+        if (dir)
+            g_string_replace(clean[i], dir, "@DIR@", 0);
+    }
+    return text;
+}
+
+struct twin_outcome *twin_outcome_as_text(const struct twin_outcome *outcome, const char *dir)
+{
+    struct twin_outcome *text = twin_outcome_new();
+
+    text->run = output_as_text(outcome->run, dir);
+    for (guint i = 0; i < outcome->observe->len; i++)
+        g_ptr_array_add(text->observe, output_as_text(g_ptr_array_index(outcome->observe, i), dir));
+    return text;
+}
+
 char *twin_argv_text(char **argv)
 {
     g_autoptr(GString) line = g_string_new(NULL);

@@ -27,5 +27,11 @@ void twin_outcome_compare(GString *report, const struct twin_case *c,
                           const struct twin_outcome *want, const struct twin_outcome *have,
                           const char *dir, enum twin_text_flags flags);
 
+/*
+ * @outcome as a recording can hold it, to be freed: @dir (NULL: none) is @DIR@, and what is not
+ * UTF-8 is replaced. The identity on an outcome that came from a recording.
+ */
+struct twin_outcome *twin_outcome_as_text(const struct twin_outcome *outcome, const char *dir);
+
 /* @argv as one line that a shell would take; to be freed. */
 char *twin_argv_text(char **argv);

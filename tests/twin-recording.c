@@ -3,15 +3,16 @@
 
 #include "tests/twin-recording.h"
 
-static void recording_free(struct twin_recording *recording)
+void twin_recording_free(struct twin_recording *recording)
 {
     g_strfreev(recording->versions);
+    g_free(recording->setup_failed);
     g_clear_pointer(&recording->outcome, twin_outcome_free);
     g_free(recording);
 }
 
 typedef struct twin_recording recording_auto;
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(recording_auto, recording_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(recording_auto, twin_recording_free)
 
 static struct twin_output *parse_output(JsonNode *node, GError **error)
 {
@@ -67,7 +68,7 @@ static struct twin_recording *parse_recording(JsonNode *node, const struct twin_
     recording->versions = twin_json_strv(versions, "versions", error);
     if (!recording->versions)
         return NULL;
-    recording->setup_failed = json_object_has_member(object, "setup-failed");
+    recording->setup_failed = g_strdup(twin_json_string(object, "setup-failed"));
     if (json_object_get_size(object) != (recording->setup_failed ? 2 : 3)) {
         twin_json_fail(error, "an outcome has a missing or unknown key");
         return NULL;
@@ -118,7 +119,7 @@ static gboolean parse_file(GPtrArray *recordings, const char *path, const struct
 GPtrArray *twin_recordings_load(const char *dir, const struct twin_case *c, GError **error)
 {
     g_autoptr(GPtrArray) recordings =
-        g_ptr_array_new_with_free_func((GDestroyNotify)recording_free);
+        g_ptr_array_new_with_free_func((GDestroyNotify)twin_recording_free);
     g_autofree char *file = g_strconcat(c->id, ".json", NULL);
     g_autofree char *path = g_build_filename(dir, file, NULL);
 
@@ -127,4 +128,17 @@ GPtrArray *twin_recordings_load(const char *dir, const struct twin_case *c, GErr
         return NULL;
     }
     return g_steal_pointer(&recordings);
+}
+
+void twin_recorded_compare(GString *report, const struct twin_case *c,
+                           const struct twin_outcome *recorded, const struct twin_outcome *have,
+                           const char *dir)
+{
+    enum twin_text_flags flags = TWIN_TEXT_CLOCKS;
+    struct twin_outcome *text = twin_outcome_as_text(have, dir);
+
+    if (g_str_equal(c->bucket, "commit"))
+        flags |= TWIN_TEXT_HOST_OFFSETS;
+    twin_outcome_compare(report, c, recorded, text, NULL, flags);
+    twin_outcome_free(text);
 }

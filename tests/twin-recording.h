@@ -7,8 +7,8 @@
 /* One distinct outcome and the versions that gave it. */
 struct twin_recording {
     char **versions;
-    gboolean setup_failed;        /* these versions could not do the set-up: no outcome */
-    struct twin_outcome *outcome; /* NULL exactly if setup_failed */
+    char *setup_failed; /* what these versions said as they could not do the set-up, or NULL */
+    struct twin_outcome *outcome; /* NULL exactly if the set-up failed */
 };
 
 /*
@@ -17,3 +17,13 @@ struct twin_recording {
  * names a version twice or does not have the observations of @c.
  */
 GPtrArray *twin_recordings_load(const char *dir, const struct twin_case *c, GError **error);
+
+void twin_recording_free(struct twin_recording *recording);
+
+/*
+ * Compare @have, which happened in the directory @dir (NULL: it is recorded too), with what was
+ * @recorded; append each difference to @report.
+ */
+void twin_recorded_compare(GString *report, const struct twin_case *c,
+                           const struct twin_outcome *recorded, const struct twin_outcome *have,
+                           const char *dir);
