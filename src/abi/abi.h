@@ -441,13 +441,22 @@ ABI_AT(abi_create, format, 8);
 ABI_AT(abi_create, flags, 12);
 ABI_AT(abi_create, virtual_size, 16);
 
+/* abi_create.flags of ABI_JOB_MEASURE: an image is to be copied. The property "source-data" (u64)
+ * then tells how many bytes of it, counted in units of abi_measure.unit, hold data; the first
+ * question is asked without it. */
+#define ABI_MEASURE_SOURCE 1u
+
 struct abi_measure {
-    uint64_t required;
-    uint64_t fully_allocated;
-    uint64_t bitmaps;
-    uint64_t flags; /* 1: bitmaps is meaningful */
+    uint64_t required;        /* OUT bytes */
+    uint64_t fully_allocated; /* OUT bytes */
+    uint64_t unit;            /* OUT bytes of the guest stored together; 0: what the source holds
+                                 makes no difference */
+    uint64_t bitmap_unit;     /* OUT bytes bitmaps are stored in multiples of; 0: they cannot be */
 };
 _Static_assert(sizeof(struct abi_measure) == 32, "abi_measure");
+ABI_AT(abi_measure, fully_allocated, 8);
+ABI_AT(abi_measure, unit, 16);
+ABI_AT(abi_measure, bitmap_unit, 24);
 
 #define ABI_FIX_LEAKS 1u
 #define ABI_FIX_ERRORS 2u

@@ -67,7 +67,10 @@ struct CliCommand {
     /* n_args words are left. Answers the exit status. */
     int (*function)(const CliCommand *self, int n_args, char **args);
     const CliOption *options; /* ends with CLI_END; NULL: the function gets all words */
-    int failure;              /* status of a failure other than of usage; 0 means 1 */
+    /* Before the usage errors of 10.1 an unknown option was told by getopt itself and answered with the
+     * help text, status 0. */
+    gboolean helps_on_error;
+    int failure; /* status of a failure other than of usage; 0 means 1 */
 };
 
 /* All subcommands by name, ended by a NULL name (commands.c). */

@@ -2,8 +2,6 @@
 /* convert: the man page and shell completion follow this table. */
 #include "config.h"
 
-#include <string.h>
-
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/convert-target.h"
@@ -11,6 +9,7 @@
 #include "cli/object.h"
 #include "cli/progress.h"
 #include "cli/size.h"
+#include "cli/snapshot-option.h"
 #include "copy/bitmaps.h"
 #include "copy/copy.h"
 #include "profile/profile.h"
@@ -18,13 +17,12 @@
 #define SECTOR 512
 #define MOST_SPARSE (16 * 1024 * 1024)
 #define MOST_WORKERS 16
-#define SNAPSHOT_OPTIONS "snapshot."
 /* Percent between two lines of progress. */
 #define PROGRESS_STEP 1.0
 
 static struct {
     char *format, *target_format, *backing, *backing_format, *cache, *source_cache;
-    char *snapshot, *snapshot_options;
+    SnapshotOption snapshot;
     GString *options;
     gboolean image_opts, target_image_opts, target_is_zero, no_create, force_share;
     gboolean compress, copy_range, out_of_order, salvage, bitmaps, skip_broken;
@@ -79,38 +77,14 @@ static gboolean read_workers(const CliOption *option, const char *value, GError 
     return TRUE;
 }
 
-/* "snapshot.id=1,snapshot.name=x": which keys are known is said while options are read. */
-static gboolean read_snapshot(const CliOption *option, const char *value, GError **error)
-{
-    g_auto(GStrv) pairs = g_strsplit(value, ",", -1);
-    char **where = &opt.snapshot;
-
-    if (g_str_has_prefix(value, SNAPSHOT_OPTIONS)) {
-        where = &opt.snapshot_options;
-        for (char **pair = pairs; *pair != NULL; pair++) {
-            g_autofree char *key = g_strndup(*pair, strcspn(*pair, "="));
-            if (!g_str_equal(key, SNAPSHOT_OPTIONS "id") &&
-                !g_str_equal(key, SNAPSHOT_OPTIONS "name")) {
-                cli_error("Invalid parameter '%s'", key);
-                g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED,
-                            "Failed in parsing snapshot param '%s'", value);
-                return FALSE;
-            }
-        }
-    }
-    g_free(*where);
-    *where = g_strdup(value);
-    return TRUE;
-}
-
 const CliOption cmd_convert_options[] = {
     CLI_OPTION(CLI_STRING, "source-format", "f", &opt.format, "FMT",
                "format of the sources; by default it is probed", .since = CLI_LONG_NAMES),
     CLI_OPTION(CLI_STRING, "source-cache", "T", &opt.source_cache, "CACHE",
                "how the sources are read", .since = CLI_LONG_NAMES),
     COMMON_IMAGE_OPTS(&opt.image_opts),
-    CLI_OPTION(CLI_CALL, "snapshot", "l", NULL, "SNAPSHOT", "read this snapshot",
-               .since = CLI_LONG_NAMES, .call = read_snapshot),
+    CLI_OPTION(CLI_CALL, "snapshot", "l", &opt.snapshot, "SNAPSHOT", "read this snapshot",
+               .since = CLI_LONG_NAMES, .call = snapshot_option_read),
     CLI_OPTION(CLI_FLAG, "bitmaps", NULL, &opt.bitmaps, NULL, "copy persistent bitmaps as well"),
     CLI_OPTION(CLI_FLAG, "skip-broken-bitmaps", NULL, &opt.skip_broken, NULL,
                "leave out bitmaps that are inconsistent"),
@@ -180,19 +154,10 @@ static gboolean check_conflicts(GError **error)
 
 static gboolean select_snapshot(GPtrArray *sources, GError **error)
 {
-    const char *words = opt.snapshot_options != NULL ? opt.snapshot_options : opt.snapshot;
-
-    if (words == NULL) {
-        return TRUE;
-    }
-    if (opt.snapshot_options == NULL && sources->len > 1) {
+    if (opt.snapshot.word != NULL && opt.snapshot.options == NULL && sources->len > 1) {
         return refuse(error, "No support for concatenating multiple snapshot");
     }
-    if (!image_select_snapshot(sources->pdata[0], words, error)) {
-        g_prefix_error(error, "Failed to load snapshot: ");
-        return FALSE;
-    }
-    return TRUE;
+    return snapshot_option_select(&opt.snapshot, sources->pdata[0], error);
 }
 
 static gboolean open_sources(GPtrArray *sources, guint n, char **names, guint64 *ret_total,

@@ -22,7 +22,6 @@ static const LaterWords later_words[] = {
       NULL, FALSE },
     { "commit", "Expecting one image file name", NULL, TRUE },
     { "dd", "Must specify both input and output files", NULL, FALSE },
-    { "measure", "Either --size N or one filename must be specified.", NULL, FALSE },
     { "rebase", "Expecting one image file name", NULL, TRUE },
     { "resize", "Not enough arguments", "Expecting image file name and size", TRUE },
     { "snapshot", "Expecting one image file name", NULL, TRUE },

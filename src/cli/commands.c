@@ -46,8 +46,8 @@ const CliCommand cli_commands[] = {
       .function = cmd_map, .options = cmd_map_options },
     { "measure", "Tell how much space an image would take",
       "[--output=human|json] [-O FMT] [-o OPTIONS] "
-      "[--size N | [--object OBJDEF] [--image-opts] [-f FMT] [-l SNAPSHOT] FILE]",
-      .function = cmd_later },
+      "[--size N | [--object OBJDEF] [--image-opts] [-f FMT] [-l SNAPSHOT] [-U] FILE]",
+      .function = cmd_measure, .options = cmd_measure_options, .helps_on_error = TRUE },
     { "rebase", "Give an image another backing file",
       OPEN "[-U] [-q] [-f FMT] [-t CACHE] [-T CACHE] [-p] [-u] -b FILE [-F FMT] FILE",
       .function = cmd_later },

@@ -6,7 +6,8 @@
 #include "cli/cli.h"
 
 extern const CliOption cmd_cell_options[], cmd_check_options[], cmd_compare_options[],
-    cmd_convert_options[], cmd_create_options[], cmd_info_options[], cmd_map_options[];
+    cmd_convert_options[], cmd_create_options[], cmd_info_options[], cmd_map_options[],
+    cmd_measure_options[];
 
 int cmd_cell(const CliCommand *self, int n_args, char **args);
 int cmd_check(const CliCommand *self, int n_args, char **args);
@@ -16,5 +17,6 @@ int cmd_create(const CliCommand *self, int n_args, char **args);
 int cmd_info(const CliCommand *self, int n_args, char **args);
 int cmd_later(const CliCommand *self, int n_args, char **args);
 int cmd_map(const CliCommand *self, int n_args, char **args);
+int cmd_measure(const CliCommand *self, int n_args, char **args);
 
 #endif

@@ -137,18 +137,31 @@ static Reading read_words_as_profile(const Known *known, int argc, char **argv)
     return reading;
 }
 
+/* Read again, for getopt to say what is wrong, with name as the program's. */
+static void let_getopt_say(const Known *known, const char *name, int argc, char **argv)
+{
+    g_autofree char **copy = g_memdup2(argv, sizeof *argv * ((gsize)argc + 1));
+    g_autofree char *first = g_strdup(name);
+    g_auto(Reading) again = { NULL };
+
+    copy[0] = first;
+    again = read_words(known, profile_version(), FALSE, argc, copy);
+}
+
 /* Say what is wrong with the command line, in qemu-img's words or, since 10.1, in getopt's own. */
 static int complain(const Known *known, const Reading *reading, int argc, char **argv)
 {
     if (profile_has(FACT_GETOPT_WORDS)) {
         g_autofree char *name = g_strdup_printf("%s %s", g_get_prgname(), known->command->name);
-        g_autofree char **copy = g_memdup2(argv, sizeof *argv * ((gsize)argc + 1));
-        g_auto(Reading) again = { NULL };
 
-        copy[0] = name;
-        again = read_words(known, profile_version(), FALSE, argc, copy);
+        let_getopt_say(known, name, argc, argv);
         cli_try_help(known->command);
         return 1;
+    }
+    if (known->command->helps_on_error) {
+        let_getopt_say(known, known->command->name, argc, argv);
+        help_of_program();
+        return 0;
     }
     return cli_usage_error(known->command,
                            reading->failed == ':' ? "missing argument for option '%s'"

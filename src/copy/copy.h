@@ -59,6 +59,12 @@ typedef struct {
  * only, in qemu-img's words. */
 CopyVerdict copy_compare(const CopyCompare *job, guint64 *ret_offset, GError **error);
 
+/* How many bytes of img are data, in whole units (a power of two) of the guest, through the chain:
+ * what reads as zeros because nothing is stored does not count, stored zeros do. */
+gboolean copy_measure_data(Image *img, guint64 unit, guint64 *ret_bytes, GError **error);
+/* How many bytes the bitmaps of img would take in a new qcow2 of this cluster size. */
+gboolean copy_measure_bitmaps(Image *img, guint64 cluster, guint64 *ret_bytes, GError **error);
+
 /* One entry of map: what qemu-img's map prints. */
 typedef struct {
     guint64 start, length;

@@ -9,7 +9,8 @@
 struct plan {
     uint64_t cluster_size;
     uint64_t refcount_bits;
-    bool extended_l2, old, full, encryption, secret;
+    uint64_t source_data;
+    bool extended_l2, old, full, encryption, secret, backing;
     struct qcow2_text compat, prealloc; /* data NULL: not given */
 };
 
@@ -36,12 +37,16 @@ static int read_options(struct fmt_env *env, struct props_reader options, struct
             p->cluster_size = it.number;
         } else if (it.type == ABI_PROP_U64 && is_key(&it, "refcount_bits")) {
             p->refcount_bits = it.number;
+        } else if (it.type == ABI_PROP_U64 && is_key(&it, "source-data")) {
+            p->source_data = it.number;
         } else if (it.type == ABI_PROP_BOOL && is_key(&it, "extended_l2")) {
             p->extended_l2 = it.number;
         } else if (it.type == ABI_PROP_STRING && is_key(&it, "compat")) {
             p->compat = text;
         } else if (it.type == ABI_PROP_STRING && is_key(&it, "preallocation")) {
             p->prealloc = text;
+        } else if (it.type == ABI_PROP_STRING && is_key(&it, "backing_file")) {
+            p->backing = true;
         } else if (it.type == ABI_PROP_STRING && is_key(&it, "encrypt.format")) {
             p->encryption = is_word(&text, "luks");
         } else if (it.type == ABI_PROP_STRING && is_key(&it, "encrypt.key-secret")) {
@@ -89,6 +94,7 @@ int qcow2_measure(struct fmt_env *env, const struct abi_create *req, struct prop
 {
     struct plan p;
     int status = read_options(env, options, &p);
+    bool source = (req->flags & ABI_MEASURE_SOURCE) != 0;
 
     if (!status) {
         status = judge(env, &p);
@@ -114,8 +120,17 @@ int qcow2_measure(struct fmt_env *env, const struct abi_create *req, struct prop
     qcow2_refcount_needs(data + others, size, refblock_bits, false, &blocks, &table);
     others += blocks + table;
     *ret = (struct abi_measure){
-        .required = (p.full ? data + others : others) * size,
+        .required = others * size,
         .fully_allocated = (data + others) * size,
+        .bitmap_unit = p.old ? 0 : size,
     };
+    if (p.full || (source && p.backing)) {
+        /* With a backing file nobody can tell what a copy will leave out. */
+        ret->required = ret->fully_allocated;
+    } else if (source) {
+        ret->required += p.source_data / size < data ? p.source_data : data * size;
+    }
+    /* qemu-img looks at all of the source even where preallocation decides. */
+    ret->unit = source && !p.backing ? size : 0;
     return FMT_OK;
 }

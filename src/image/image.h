@@ -158,6 +158,11 @@ gboolean image_code(Image *img, guint worker, ImageCode *work, guint n, GError *
  * left of a format, and of raw what qemu-img leaves. */
 gboolean image_create(const char *filename, const char *format, guint64 size, GBytes *options,
                       IoFlags cache, GError **error);
+/* How big an image of this format gets, by the same options. source: the image it is to hold, NULL
+ * for none; data: see "source-data" in abi.h, NULL when not known yet. ret->unit tells whether it
+ * matters. Formats that cannot say fail with qemu-img's words. */
+gboolean image_measure(const char *format, guint64 size, GBytes *options, Image *source,
+                       const guint64 *data, struct abi_measure *ret, GError **error);
 /* fix: ABI_FIX_*. *ret_messages is what was found on the way, also after a failure (then it may stay
  * NULL): a stream of ABI_PROP_MESSAGE. IMAGE_ERROR_UNSUPPORTED: this format knows no check. */
 gboolean image_check(Image *img, guint32 fix, struct abi_check *ret_check, GBytes **ret_messages,

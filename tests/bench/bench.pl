@@ -47,6 +47,9 @@ my @rows = (
       'convert -f raw -O qcow2 -c -o compression_type=zstd fs.raw OUT', 'out', 'fs.raw' ],
     [ 'convert zstd to raw',        'convert -f qcow2 -O raw fs.zstd OUT', 'out', 'fs.raw' ],
     [ 'map --output=json',          'map --output=json fs.qcow2' ],
+    [ 'measure --size',             'measure --size 1T -O qcow2' ],
+    [ 'measure qcow2',              'measure -O qcow2 fs.qcow2' ],
+    [ 'measure raw',                'measure -f raw -O qcow2 fs.raw' ],
     [ 'check',                      'check -q fs.qcow2' ],
     [ 'compare raw with qcow2',     'compare -q -f raw -F qcow2 fs.raw fs.qcow2', undef, undef, 1 ],
     [ 'compare raw with deflate',   'compare -q -f raw -F qcow2 fs.raw fs.deflate' ],
@@ -115,7 +118,7 @@ sub time_pair
                'times.json');
     push @one, '--prepare', "rm -f $out" if defined $out;
     my @commands = map { "$program{$_} $arguments" } qw(ours qemu);
-    my $quick = $arguments =~ /^(?:info|create)/;
+    my $quick = $arguments =~ /^(?:info|create|measure)/;
     run(@one, '--runs', $quick ? 10 * $opt{runs} : $opt{runs}, @commands);
     open(my $file, '<', 'times.json') or die "bench: times.json: $!\n";
     my $results = decode_json(do { local $/; <$file> })->{results};

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How big an image would get. */
+#include "config.h"
+
+#include <string.h>
+
+#include "abi/props.h"
+#include "image/image-private.h"
+
+/* Room for the record of the source's data. */
+#define SOURCE_ROOM 64u
+
+static gboolean cannot(const char *format, GError **error)
+{
+    g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED,
+                "Block driver '%s' does not support size measurement", format);
+    return FALSE;
+}
+
+/* The question: head, options, what the source holds. NULL if it is too long. */
+static GByteArray *write_question(guint32 format, guint64 size, GBytes *options, gboolean source,
+                                  const guint64 *data)
+{
+    const struct abi_create head = {
+        { sizeof head, ABI_JOB_MEASURE, ABI_VERSION }, format, source ? ABI_MEASURE_SOURCE : 0, size
+    };
+    guint8 room[SOURCE_ROOM];
+    struct props_writer props = { .base = room, .size = sizeof room };
+    gsize length = 0;
+    const void *bytes = options != NULL ? g_bytes_get_data(options, &length) : NULL;
+    GByteArray *in;
+
+    if (length > ABI_TABLE_SIZE - sizeof head - sizeof room) {
+        return NULL;
+    }
+    in = g_byte_array_new();
+    g_byte_array_append(in, (const guint8 *)&head, sizeof head);
+    if (length > 0) {
+        g_byte_array_append(in, bytes, (guint)length);
+    }
+    if (data != NULL) {
+        props_u64(&props, "source-data", *data);
+        g_byte_array_append(in, room, props.used);
+    }
+    return in;
+}
+
+/* A cell is asked; that of the source will do, as nothing of the source is looked at. */
+static gboolean ask(Image *source, GByteArray *in, CellCall *call, GError **error)
+{
+    const CellConfig config = { 0 };
+    g_autoptr(Image) fresh = NULL;
+
+    call->in = in->data;
+    call->in_length = in->len;
+    if (source == NULL || source->cell == NULL) {
+        source = fresh = image_new(0, 0);
+        fresh->cell = cell_start(&config, error);
+        if (fresh->cell == NULL) {
+            return FALSE;
+        }
+    }
+    return image_call_cell(source, call, NULL, error);
+}
+
+gboolean image_measure(const char *format, guint64 size, GBytes *options, Image *source,
+                       const guint64 *data, struct abi_measure *ret, GError **error)
+{
+    struct abi_measure measure = { 0 };
+    CellCall call = { .op = ABI_JOB_MEASURE, .out = &measure, .out_size = sizeof measure };
+    g_autoptr(GByteArray) in = NULL;
+
+    if (g_str_equal(format, "raw")) {
+        measure.required = measure.fully_allocated =
+            (size + IMAGE_SECTOR - 1) & ~(guint64)(IMAGE_SECTOR - 1);
+        *ret = measure;
+        return TRUE;
+    }
+    if (format_by_name(format) == ABI_FORMAT_NONE) {
+        return cannot(format, error);
+    }
+    in = write_question(format_by_name(format), size, options, source != NULL, data);
+    if (in == NULL) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "The options are too long");
+        return FALSE;
+    }
+    if (!ask(source, in, &call, error)) {
+        if (call.result.status == FMT_E_UNSUPPORTED) {
+            g_clear_error(error);
+            return cannot(format, error);
+        }
+        return FALSE;
+    }
+    if (call.out_length != sizeof measure || (measure.unit & (measure.unit - 1)) != 0) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_FORMAT, "The driver's answer makes no sense");
+        return FALSE;
+    }
+    *ret = measure;
+    return TRUE;
+}
