@@ -5,6 +5,7 @@
 #include <zstd_errors.h>
 
 #include "base/checked.h"
+#include "format/crypt.h"
 #include "guest/codec.h"
 #include "guest/libc.h"
 
@@ -122,6 +123,17 @@ static int64_t zstd_encode(struct codec *c, const struct abi_codec *w)
     return ZSTD_getErrorCode(out) == ZSTD_error_dstSize_tooSmall ? 0 : FMT_E_NO_MEMORY;
 }
 
+static int64_t run_cipher(const struct codec *c, const struct abi_codec *w)
+{
+    if (!c->crypt || !c->crypt->ready || w->in_length != w->out_length ||
+        !is_aligned(w->in_length, CRYPT_SECTOR)) {
+        return FMT_E_BAD_JOB;
+    }
+    crypt_run(c->crypt, w->direction == ABI_ENCODE, w->sector, at(w->in_address),
+              at(w->out_address), w->in_length);
+    return (int64_t)w->in_length;
+}
+
 int codec_run(struct codec *c, struct abi_codec *w)
 {
     bool encode = w->direction == ABI_ENCODE;
@@ -138,6 +150,10 @@ int codec_run(struct codec *c, struct abi_codec *w)
     case ABI_CODEC_ZSTD:
         w->result = encode ? zstd_encode(c, w) : zstd_decode(c, w);
         break;
+    case ABI_CODEC_CIPHER_GUEST:
+    case ABI_CODEC_CIPHER_FILE:
+        w->result = run_cipher(c, w);
+        break;
     default:
         w->result = FMT_E_UNSUPPORTED;
         break;
@@ -151,5 +167,5 @@ void codec_clear(struct codec *c)
     libdeflate_free_compressor(c->deflate);
     ZSTD_freeDCtx(c->zstd_in);
     ZSTD_freeCCtx(c->zstd_out);
-    *c = (struct codec){ 0 };
+    *c = (struct codec){ .crypt = c->crypt };
 }

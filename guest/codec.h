@@ -9,12 +9,15 @@
 #include "abi/abi.h"
 #include "abi/status.h"
 
-/* All zeros to begin with. */
+struct crypt;
+
+/* All zeros to begin with, but for crypt. */
 struct codec {
-    void *inflate;  /* struct libdeflate_decompressor */
-    void *deflate;  /* struct libdeflate_compressor */
-    void *zstd_in;  /* ZSTD_DCtx */
-    void *zstd_out; /* ZSTD_CCtx */
+    void *inflate;             /* struct libdeflate_decompressor */
+    void *deflate;             /* struct libdeflate_compressor */
+    void *zstd_in;             /* ZSTD_DCtx */
+    void *zstd_out;            /* ZSTD_CCtx */
+    const struct crypt *crypt; /* the image's cipher; stays when the codec is cleared */
 };
 
 /* Do one piece of work; addresses are pointers, checked by the caller. Sets

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/checked.h"
+#include "format/crypt.h"
 #include "guest/dispatch.h"
 
 /* Look-ahead of the probes, bytes. */
@@ -37,6 +38,9 @@ static int unsupported(struct dispatcher *d)
 static void forget_image(struct dispatcher *d)
 {
     codec_clear(&d->codec);
+    if (d->env->crypt) {
+        crypt_wipe(d->env->crypt, sizeof *d->env->crypt);
+    }
     d->reset(d->env);
     d->image = (struct fmt_image){ .env = d->env };
 }
@@ -165,6 +169,14 @@ static int job_attach(struct dispatcher *d, const struct abi_job *job, struct ab
     }
     return im->driver->attach(im, (uint32_t)job->arg[0], (uint32_t)job->arg[2],
                               (uint32_t)job->arg[1]);
+}
+
+static int job_unlock(struct dispatcher *d, const struct abi_job *job, struct abi_result *result)
+{
+    if (!d->image.driver->unlock || !d->env->crypt) {
+        return unsupported(d);
+    }
+    return d->image.driver->unlock(&d->image, d->in, job->in_length);
 }
 
 static int job_info(struct dispatcher *d, const struct abi_job *job, struct abi_result *result)
@@ -333,7 +345,7 @@ static const struct {
     [ABI_JOB_CREATE] = { job_create, false },    [ABI_JOB_CHECK] = { job_check, true },
     [ABI_JOB_TRUNCATE] = { job_truncate, true }, [ABI_JOB_MEASURE] = { job_measure, false },
     [ABI_JOB_SELECT] = { job_select, true },     [ABI_JOB_CALL] = { job_call, true },
-    [ABI_JOB_CODEC] = { job_codec, false },
+    [ABI_JOB_CODEC] = { job_codec, false },      [ABI_JOB_UNLOCK] = { job_unlock, true },
 };
 
 static void run_job(struct dispatcher *d, const struct abi_job *job, struct abi_result *result,

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A driver's surroundings in a cell: requests go through the mailbox of the cpu. */
 #include "base/checked.h"
+#include "format/crypt.h"
 #include "guest/cpu.h"
+
+/* Data of the payload is seen by all cpus; set by cpu 0 while the others have no work. */
+static struct crypt image_crypt;
 
 static struct cpu *cpu_of(struct fmt_env *env)
 {
@@ -88,6 +92,15 @@ static int env_emit(struct fmt_env *env, struct props_writer *w)
     return used ? ask(env, ABI_REQ_EMIT, used, start) : FMT_OK;
 }
 
+static uint64_t env_clock(struct fmt_env *env)
+{
+    struct cpu *cpu = cpu_of(env);
+
+    cpu->box->request.done = 0;
+    cpu_ring(cpu, ABI_REQ_CLOCK);
+    return cpu->box->request.done;
+}
+
 static int env_codec(struct fmt_env *env, struct abi_codec *work)
 {
     return codec_run(&cpu_of(env)->dispatcher.codec, work);
@@ -108,11 +121,14 @@ void cpu_make_env(struct cpu *cpu)
         .progress = env_progress,
         .emit = env_emit,
         .codec = env_codec,
+        .clock = env_clock,
+        .crypt = &image_crypt,
     };
     cpu->dispatcher = (struct dispatcher){
         .env = &cpu->env,
         .reset = env_reset,
         .out = (uint8_t *)cpu->boot->block + ABI_BLOCK_OUT,
         .in = (const uint8_t *)cpu->boot->block + ABI_BLOCK_IN,
+        .codec = { .crypt = &image_crypt },
     };
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cell/internal.h"
+#include "format/crypt.h"
 #include "guest/dispatch.h"
 #include "tests/cell-inline.h"
 
@@ -141,6 +142,16 @@ static int inline_emit(struct fmt_env *env, struct props_writer *w)
     return used ? ask(env, ABI_REQ_EMIT, used, (uint64_t)(w->base - part->dispatcher.out)) : FMT_OK;
 }
 
+static uint64_t inline_clock(struct fmt_env *env)
+{
+    CellPart *part = env->opaque;
+    volatile struct abi_request *request = &part->cell->cpus[part->n]->box->request;
+
+    request->done = 0;
+    ring(part, ABI_REQ_CLOCK);
+    return request->done;
+}
+
 static int inline_codec(struct fmt_env *env, struct abi_codec *work)
 {
     CellPart *part = env->opaque;
@@ -174,12 +185,15 @@ static gboolean inline_start_cpu(Cell *cell, guint n, GError **error)
         .progress = inline_progress,
         .emit = inline_emit,
         .codec = inline_codec,
+        .clock = inline_clock,
+        .crypt = n ? cell->cpus[0]->part->env.crypt : g_new0(struct crypt, 1),
     };
     part->dispatcher = (struct dispatcher){
         .env = &part->env,
         .reset = inline_reset,
         .in = cpu->in,
         .out = cpu->out,
+        .codec = { .crypt = part->env.crypt },
     };
     cpu->started = TRUE;
     cell_count_cpu();
@@ -213,9 +227,12 @@ static gboolean inline_run(Cell *cell, guint n, CellCall *call, GError **error)
 
 static void inline_stop(Cell *cell)
 {
-    for (guint i = 0; i < ABI_MAX_CPUS; i++) {
+    for (guint i = ABI_MAX_CPUS; i-- > 0;) {
         CellCpu *cpu = cell->cpus[i];
         if (cpu) {
+            if (i == 0) {
+                g_free(cpu->part->env.crypt);
+            }
             codec_clear(&cpu->part->dispatcher.codec);
             inline_reset(&cpu->part->env);
             g_free((gpointer)cpu->box);

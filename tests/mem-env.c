@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "format/crypt.h"
 #include "guest/codec.h"
 #include "tests/mem-env.h"
 
@@ -16,6 +17,7 @@ struct MemEnv {
     struct fmt_env env;
     struct abi_result result;
     struct codec codec;
+    struct crypt crypt;
     int fds[ABI_MAX_HANDLES];
     guint32 n_fds;
     guint64 max_size;
@@ -192,6 +194,11 @@ static int env_emit(struct fmt_env *env, struct props_writer *w)
     return FMT_OK;
 }
 
+static uint64_t env_clock(struct fmt_env *env)
+{
+    return (uint64_t)g_get_monotonic_time() * 1000;
+}
+
 static int env_codec(struct fmt_env *env, struct abi_codec *work)
 {
     MemEnv *mem = env->opaque;
@@ -210,7 +217,10 @@ MemEnv *mem_env_new(guint64 arena)
                                  .progress = env_progress,
                                  .emit = env_emit,
                                  .codec = env_codec,
+                                 .clock = env_clock,
+                                 .crypt = &mem->crypt,
                                  .result = &mem->result };
+    mem->codec.crypt = &mem->crypt;
     mem->arena = arena != 0 ? arena : DEFAULT_ARENA;
     mem->max_size = G_GUINT64_CONSTANT(1) << 62;
     mem->blocks = g_hash_table_new_full(NULL, NULL, g_free, NULL);

@@ -59,6 +59,7 @@ enum abi_request_kind {
                                out table now; the job goes on and fills it anew. The answer is
                                all such pieces and the last one, joined (many messages of a
                                check, many snapshots) */
+    ABI_REQ_CLOCK = 6,    /* the host answers in "done": nanoseconds since some moment */
 };
 
 enum abi_io_op {
@@ -106,7 +107,7 @@ struct abi_request {
     struct abi_head head; /* OUT kind: enum abi_request_kind */
     uint32_t count;       /* OUT (IO) entries in the abi_io array */
     uint32_t cancel;      /* IN  (PROGRESS, EMIT) 1: stop as soon as consistent */
-    uint64_t done;        /* OUT (PROGRESS); (EMIT) bytes */
+    uint64_t done;        /* OUT (PROGRESS); (EMIT) bytes; IN (CLOCK) nanoseconds */
     uint64_t total;       /* OUT (PROGRESS); (EMIT) where in the out table they begin */
 };
 _Static_assert(sizeof(struct abi_request) == 32, "abi_request");
@@ -145,6 +146,7 @@ enum abi_job_op {
     ABI_JOB_MEASURE = 12,  /* in: abi_create + props; out: abi_measure */
     ABI_JOB_SELECT = 13,   /* in: snapshot name; arg0: abi_select; reads then see it */
     ABI_JOB_CALL = 14,     /* arg0: enum abi_call; in/out: props */
+    ABI_JOB_UNLOCK = 16,   /* in: the secret of an encrypted image, any bytes */
     ABI_JOB_CODEC = 15,    /* any cpu. in: abi_codec[arg0]; answered in place in out */
 };
 
@@ -354,7 +356,7 @@ struct abi_extent {
     uint32_t handle;
     uint16_t kind;  /* enum abi_extent_kind */
     uint16_t flags; /* enum abi_extent_flags */
-    uint32_t codec; /* enum abi_codec_id */
+    uint32_t codec; /* enum abi_codec_id; of DATA: NONE, or the cipher the bytes are stored in */
     uint32_t reserved;
 };
 _Static_assert(sizeof(struct abi_extent) == 48, "abi_extent");
@@ -402,7 +404,16 @@ enum abi_codec_id {
     ABI_CODEC_ZSTD = 2,
     ABI_CODEC_ZLIB = 3, /* zlib header (qcow, vmdk, dmg) */
     ABI_CODEC_BZIP2 = 4,
+    /* The image's own cipher, once it is unlocked: as many bytes out as in, whole sectors of 512
+     * bytes numbered by their place in the guest, or in the file they are stored in. */
+    ABI_CODEC_CIPHER_GUEST = 5,
+    ABI_CODEC_CIPHER_FILE = 6,
 };
+
+static inline int abi_codec_is_cipher(uint32_t codec)
+{
+    return codec == ABI_CODEC_CIPHER_GUEST || codec == ABI_CODEC_CIPHER_FILE;
+}
 
 enum abi_codec_direction { ABI_DECODE = 0, ABI_ENCODE = 1 };
 
@@ -418,14 +429,16 @@ struct abi_codec {
     uint64_t out_address; /* IN */
     uint64_t out_length;  /* IN  bytes of room */
     int64_t result;       /* OUT bytes, or enum fmt_status */
+    uint64_t sector;      /* IN  CIPHER: number of the first sector */
 };
-_Static_assert(sizeof(struct abi_codec) == 48, "abi_codec");
+_Static_assert(sizeof(struct abi_codec) == 56, "abi_codec");
 ABI_AT(abi_codec, direction, 4);
 ABI_AT(abi_codec, in_address, 8);
 ABI_AT(abi_codec, in_length, 16);
 ABI_AT(abi_codec, out_address, 24);
 ABI_AT(abi_codec, out_length, 32);
 ABI_AT(abi_codec, result, 40);
+ABI_AT(abi_codec, sector, 48);
 
 /* ---- create, measure, check --------------------------------------------- */
 

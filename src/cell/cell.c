@@ -167,7 +167,11 @@ gboolean cell_call(Cell *cell, CellCall *call, GError **error)
     if (call->in_length) {
         memcpy(cpu->in, call->in, call->in_length);
     }
-    if (!run_job(cell, call, &failure)) {
+    gboolean good = run_job(cell, call, &failure);
+    if (call->secret) {
+        explicit_bzero(cpu->in, call->in_length);
+    }
+    if (!good) {
         bury(cell, failure);
         g_clear_pointer(&call->emitted, g_byte_array_unref);
         g_propagate_prefixed_error(error, failure, "Image cell stopped: ");

@@ -86,6 +86,7 @@ typedef struct {
     guint64 arg[6];
     const void *in;
     gsize in_length;
+    gboolean secret; /* the input is overwritten in the table when the job has ended */
     void *out;
     gsize out_size;
     gsize out_length;         /* set by cell_call */

@@ -228,6 +228,9 @@ gboolean cell_serve(Cell *cell, guint n, CellCall *call, CellUse *use, gboolean 
                 !call->progress || call->progress(request.done, request.total, call->progress_data);
             cpu->box->request.cancel = !go_on;
             return TRUE;
+        case ABI_REQ_CLOCK:
+            cpu->box->request.done = (guint64)g_get_monotonic_time() * 1000;
+            return TRUE;
         case ABI_REQ_EMIT:
             if (!serve_emit(cpu, call, &request, &go_on, error)) {
                 return FALSE;

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "cli/object.h"
+#include "cli/secret-words.h"
 #include "image/options.h"
+#include "image/secret.h"
 
 /* Objects qemu-img can make; of these, secrets are of use here. */
 static const char *const types[] = { "authz-list",        "authz-list-file",
@@ -22,9 +24,6 @@ static const struct {
     { "data", "string" }, { "file", "string" },  { "format", "QCryptoSecretFormat" },
     { "iv", "string" },   { "keyid", "string" },
 };
-
-/* Ids in use. */
-static GHashTable *secrets;
 
 typedef struct {
     GPtrArray *names, *values; /* of char *; the last of equal names wins */
@@ -209,6 +208,8 @@ static gboolean check_names(const Members *members, GError **error)
 static gboolean add_secret(const Members *members, const char *id, GError **error)
 {
     const char *format, *keyid, *iv, *data, *file;
+    guint8 *bytes = NULL;
+    gsize length = 0;
 
     if (!take_string(members, "format", &format, error)) {
         return FALSE;
@@ -227,25 +228,12 @@ static gboolean add_secret(const Members *members, const char *id, GError **erro
     if (file != NULL && data != NULL) {
         return refuse(error, "'file' and '%s' are mutually exclusive", "data");
     }
-    if (file != NULL) {
-        g_autofree char *content = NULL;
-        g_autoptr(GError) reason = NULL;
-
-        if (!g_file_get_contents(file, &content, NULL, &reason)) {
-            g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED, "Unable to read %s: %s", file,
-                        reason->message);
-            return FALSE;
-        }
+    if (!secret_make(&(SecretWords){ format, keyid, iv, data, file }, &bytes, &length, error)) {
+        return FALSE;
     }
-    if (keyid != NULL && !g_hash_table_contains(secrets, keyid)) {
-        return refuse(error, "No secret with id '%s'", keyid);
-    }
-    if (keyid != NULL) {
-        return refuse(error,
-                      "Secrets that are encrypted themselves are not part of this build of %s",
-                      PACKAGE_NAME);
-    }
-    if (!g_hash_table_add(secrets, g_strdup(id))) {
+    if (!secret_add(id, bytes, length)) {
+        secret_wipe(bytes, length);
+        g_free(bytes);
         return refuse(error, "attempt to add duplicate property '%s' to object (type 'container')",
                       id);
     }
@@ -258,9 +246,6 @@ gboolean object_option(const CliOption *option, const char *value, GError **erro
                                 g_ptr_array_new_with_free_func(g_free), FALSE };
     const char *type, *id;
 
-    if (secrets == NULL) {
-        secrets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    }
     if (*value == '{' ? !read_json(value, &members, error) : !read_words(value, &members, error)) {
         return FALSE;
     }

@@ -63,8 +63,9 @@ static guint engine_init(CopyEngine *e, const CopyConvert *job)
     e->plan.split = split_of(&e->plan);
     e->plan.buffer_size = COPY_BUFFER_SIZE + e->plan.split / 2;
     e->plan.offload = job->copy_range;
-    /* Writes to one cached file go through one lock: a second writer would only wait for it. */
-    e->writers = job->target_direct ? workers : 1;
+    /* Writes to one cached file go through one lock: a second writer would only wait for it. But
+     * where bytes are encrypted first, that is most of the work. */
+    e->writers = job->target_direct || (facts->flags & ABI_FACT_ENCRYPTED) ? workers : 1;
     if (!e->planned_order) {
         e->n_tasks = MIN(workers * 2, workers + 4);
     } else if (!e->plan.codec) {

@@ -23,6 +23,11 @@ CopyReader *copy_reader_new(guint worker)
     return reader;
 }
 
+guint copy_reader_worker(const CopyReader *reader)
+{
+    return reader->worker;
+}
+
 void copy_reader_free(CopyReader *reader)
 {
     g_free(reader);

@@ -19,6 +19,7 @@ typedef struct CopyReader CopyReader;
 
 /* worker: 0 for the first thread, and so on: whose codec cpu is used. */
 CopyReader *copy_reader_new(guint worker);
+guint copy_reader_worker(const CopyReader *reader);
 void copy_reader_free(CopyReader *reader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CopyReader, copy_reader_free)
 

@@ -19,8 +19,9 @@ typedef struct {
     IoFile *file;
     guint64 offset, length;
     guint64 guest;
-    const guint8 *bytes; /* NULL: zeros */
-    gboolean offload;    /* bytes are not there: the store copies them */
+    const guint8 *bytes;   /* NULL: zeros */
+    guint32 handle, codec; /* of the step */
+    gboolean offload;      /* bytes are not there: the store copies them */
 } Write;
 
 typedef struct {
@@ -106,6 +107,8 @@ static gboolean prepare(Writer *w, const struct abi_extent *step, Write *ret, gu
         .offset = step->file_offset,
         .length = step->length,
         .guest = step->guest_offset,
+        .handle = step->handle,
+        .codec = step->kind == ABI_EXT_COOKED ? ABI_CODEC_NONE : step->codec,
     };
     switch (step->kind) {
     case ABI_EXT_DATA:
@@ -146,10 +149,18 @@ static gboolean prepare(Writer *w, const struct abi_extent *step, Write *ret, gu
     }
 }
 
-static gboolean store(const Write *write, GError **error)
+static gboolean store(const Writer *w, const Write *write, GError **error)
 {
-    return write->bytes ? io_pwrite(write->file, write->offset, write->bytes, write->length, error)
-                        : io_zero(write->file, write->offset, write->length, FALSE, error);
+    const struct abi_extent step = {
+        .guest_offset = write->guest,
+        .length = write->length,
+        .file_offset = write->offset,
+        .handle = write->handle,
+        .kind = ABI_EXT_DATA,
+        .codec = write->codec,
+    };
+    return image_store(w->plan->job->target, &step, write->bytes, copy_reader_worker(w->reader),
+                       error);
 }
 
 /* Have the store copy the bytes of a guest range. *ret_copied: how many it did. */
@@ -185,8 +196,10 @@ static gboolean copy_by_store(const CopyTask *task, const Write *write, guint64 
 }
 
 /* Store a write again, piece by piece, to find out which one it is that fails. */
-static gboolean store_by_pieces(CopyTask *task, Write write, gboolean coded)
+static gboolean store_by_pieces(const Writer *w, Write write, gboolean coded)
 {
+    CopyTask *task = w->task;
+
     while (write.length) {
         const CopyPiece *piece = coded ? NULL : piece_at(task, write.guest);
         guint64 length = write.length;
@@ -196,7 +209,7 @@ static gboolean store_by_pieces(CopyTask *task, Write write, gboolean coded)
         Write part = write;
         part.length = length;
         g_autoptr(GError) why = NULL;
-        if (!store(&part, &why)) {
+        if (!store(w, &part, &why)) {
             fail_at(task, write.guest, why);
             return FALSE;
         }
@@ -221,7 +234,7 @@ static gboolean store_singly(Writer *w, guint first, guint end)
             fail_at(w->task, step->guest_offset, why);
             return FALSE;
         }
-        if (!store_by_pieces(w->task, write, step->kind == ABI_EXT_COOKED)) {
+        if (!store_by_pieces(w, write, step->kind == ABI_EXT_COOKED)) {
             return FALSE;
         }
     }
@@ -246,14 +259,16 @@ static gboolean do_write(Writer *w, const Write *write, guint first, guint end)
             return FALSE;
         }
     }
-    return store(write, &why) || store_singly(w, first, end);
+    return store(w, write, &why) || store_singly(w, first, end);
 }
 
 /* Does b go on where a ends, so that one write can do both? */
 static gboolean joins(const Write *a, const Write *b)
 {
     return a->length && a->offload == b->offload && a->bytes && b->bytes == a->bytes + a->length &&
-           a->file == b->file && a->offset + a->length == b->offset;
+           a->file == b->file && a->codec == b->codec &&
+           (a->codec == ABI_CODEC_NONE || a->guest + a->length == b->guest) &&
+           a->offset + a->length == b->offset;
 }
 
 static void run_steps(Writer *w)

@@ -56,7 +56,8 @@ static gboolean is_idle(const CopyPlan *plan, const CopyPiece *piece)
 static gboolean is_plain(const CopyPiece *piece, const GArray *parts)
 {
     for (guint i = 0; i < piece->n_parts; i++) {
-        if (g_array_index(parts, CopyPart, piece->first_part + i).run.extent.kind != ABI_EXT_DATA) {
+        const CopyRun *run = &g_array_index(parts, CopyPart, piece->first_part + i).run;
+        if (run->extent.kind != ABI_EXT_DATA || run->extent.codec != ABI_CODEC_NONE) {
             return FALSE;
         }
     }

@@ -172,7 +172,7 @@ static void run_from_extent(CopyRun *run, Layer *layer, guint depth, gboolean ha
     switch (e->kind) {
     case ABI_EXT_DATA:
         run->data = run->present = TRUE;
-        run->has_offset = (e->flags & ABI_EXTF_OFFSET) != 0;
+        run->has_offset = (e->flags & ABI_EXTF_OFFSET) != 0 && e->codec == ABI_CODEC_NONE;
         break;
     case ABI_EXT_COOKED:
         run->data = run->present = TRUE;

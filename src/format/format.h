@@ -20,6 +20,7 @@
 #include "abi/status.h"
 
 struct fmt_image;
+struct crypt;
 
 /* The surroundings, given by guest/ in a cell and by a test otherwise. */
 struct fmt_env {
@@ -44,6 +45,13 @@ struct fmt_env {
 
     /* Coding work on this cpu, for what a driver must code itself. */
     int (*codec)(struct fmt_env *env, struct abi_codec *work);
+
+    /* Nanoseconds since some moment, for measuring how fast this machine is. */
+    uint64_t (*clock)(struct fmt_env *env);
+
+    /* The image's cipher (format/crypt.h), in memory that all cpus of the cell see: CODEC jobs
+     * run on it. The driver sets its key; it is wiped when the image is closed. */
+    struct crypt *crypt;
 
     /* Where fmt_fail() puts what happened. */
     struct abi_result *result;
@@ -72,6 +80,9 @@ struct fmt_driver {
 
     /* A file the image named is attached now. */
     int (*attach)(struct fmt_image *im, uint32_t role, uint32_t index, uint32_t handle);
+
+    /* The secret that opens an encrypted image: extents and writing come after it. */
+    int (*unlock)(struct fmt_image *im, const uint8_t *secret, uint32_t length);
 
     /* enum abi_info_part. */
     int (*info)(struct fmt_image *im, uint32_t part, struct props_writer *props);

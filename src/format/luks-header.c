@@ -3,65 +3,11 @@
 #include "base/endian.h"
 #include "format/luks-header.h"
 
-/* Bytes, from the specification's figure 1 and 2. */
-enum field {
-    F_MAGIC = 0,
-    F_VERSION = 6,
-    F_CIPHER_NAME = 8,
-    F_CIPHER_MODE = 40,
-    F_HASH_SPEC = 72,
-    F_PAYLOAD = 104,
-    F_KEY_BYTES = 108,
-    F_ITERATIONS = 164,
-    F_UUID = 168,
-    F_SLOTS = 208,
-    SLOT_SIZE = 48,
-    S_ACTIVE = 0,
-    S_ITERATIONS = 4,
-    S_KEY_OFFSET = 40,
-    S_STRIPES = 44,
-    NAME_SIZE = 32,
-    UUID_SIZE = 40,
-};
-
-#define SLOT_ENABLED 0x00ac71f3u
-#define SLOT_DISABLED 0x0000deadu
-/* Key material begins and ends at multiples of this many sectors. */
-#define ALIGN_SECTORS 8u
-
-static const struct luks_cipher ciphers[] = {
-    { "aes", 16, "aes-128", "AES" },
-    { "aes", 24, "aes-192", "AES" },
-    { "aes", 32, "aes-256", "AES" },
-    { "cast5", 16, "cast5-128", 0 },
-    { "serpent", 16, "serpent-128", "Serpent" },
-    { "serpent", 24, "serpent-192", "Serpent" },
-    { "serpent", 32, "serpent-256", "Serpent" },
-    { "twofish", 16, "twofish-128", "Twofish" },
-    { "twofish", 24, "twofish-192", "Twofish" },
-    { "twofish", 32, "twofish-256", "Twofish" },
-};
-
-static const struct luks_hash hashes[] = {
-    { "md5", 16 },    { "sha1", 20 },   { "sha224", 28 },    { "sha256", 32 },
-    { "sha384", 48 }, { "sha512", 64 }, { "ripemd160", 20 },
-};
-
-static const char *const modes[] = { "ecb", "cbc", "xts", "ctr" };
-static const char *const ivgens[] = { "plain", "plain64", "essiv" };
-
-#define COUNT(a) ((uint32_t)(sizeof(a) / sizeof *(a)))
-
 /* A part of the header's text. */
 struct word {
     const uint8_t *data;
     uint32_t length;
 };
-
-static bool word_is(struct word w, const char *s)
-{
-    return props_strlen(s) == w.length && !__builtin_memcmp(w.data, s, w.length);
-}
 
 /* What stands before the first zero; w->length == size: there is none. */
 static struct word word_at(const uint8_t *p, uint32_t size)
@@ -87,65 +33,34 @@ static bool split(struct word w, char c, struct word *ret_before, struct word *r
     return false;
 }
 
-static const char *find_name(const char *const *names, uint32_t n, struct word w)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        if (word_is(w, names[i])) {
-            return names[i];
-        }
-    }
-    return 0;
-}
-
-static const struct luks_hash *find_hash(struct word w)
-{
-    for (uint32_t i = 0; i < COUNT(hashes); i++) {
-        if (word_is(w, hashes[i].name)) {
-            return &hashes[i];
-        }
-    }
-    return 0;
-}
-
-static const struct luks_cipher *find_cipher(struct word name, uint32_t key_bytes)
-{
-    for (uint32_t i = 0; i < COUNT(ciphers); i++) {
-        if (ciphers[i].key_bytes == key_bytes && word_is(name, ciphers[i].header_name)) {
-            return &ciphers[i];
-        }
-    }
-    return 0;
-}
-
 static int fail_word(struct fmt_env *env, int status, struct word w)
 {
     return fmt_fail_text(env, status, w.data, w.length);
 }
 
-/* Sectors of the key material of one slot, counted in 32 bits as qemu-img does. */
-static uint32_t material_sectors(uint32_t key_bytes, uint32_t stripes)
+uint32_t luks_material_sectors(uint32_t key_bytes, uint32_t stripes)
 {
     uint64_t bytes = (uint64_t)key_bytes * stripes;
-    return (uint32_t)align_up(div_up(bytes, LUKS_SECTOR), ALIGN_SECTORS);
+    return (uint32_t)align_up(div_up(bytes, LUKS_SECTOR), LUKS_ALIGN_SECTORS);
 }
 
 static int examine_slot(struct fmt_env *env, const struct luks_header *h, uint32_t state,
                         uint32_t i)
 {
     const struct luks_slot *s = &h->slot[i];
-    uint32_t size = material_sectors(h->key_bytes, s->stripes);
+    uint32_t size = luks_material_sectors(h->key_bytes, s->stripes);
 
     if (s->stripes != LUKS_STRIPES) {
         env->result->err_arg[2] = LUKS_STRIPES;
         return fmt_fail2(env, LUKS_E_SLOT_STRIPES, i, (uint64_t)(int32_t)s->stripes);
     }
-    if (state != SLOT_ENABLED && state != SLOT_DISABLED) {
+    if (state != LUKS_ENABLED && state != LUKS_DISABLED) {
         return fmt_fail1(env, LUKS_E_SLOT_STATE, i);
     }
     if (s->active && !s->iterations) {
         return fmt_fail1(env, LUKS_E_SLOT_ITERATIONS, i);
     }
-    if (s->key_offset < ALIGN_SECTORS) {
+    if (s->key_offset < LUKS_ALIGN_SECTORS) {
         return fmt_fail1(env, LUKS_E_SLOT_HEADER, i);
     }
     if (s->key_offset + size > h->payload_offset) {
@@ -155,7 +70,7 @@ static int examine_slot(struct fmt_env *env, const struct luks_header *h, uint32
         const struct luks_slot *other = &h->slot[j];
         uint64_t end = (uint64_t)s->key_offset + size;
         uint64_t other_end =
-            (uint64_t)other->key_offset + material_sectors(h->key_bytes, other->stripes);
+            (uint64_t)other->key_offset + luks_material_sectors(h->key_bytes, other->stripes);
         /* even an empty one must not lie within another */
         if (s->key_offset < other_end && other->key_offset < end) {
             return fmt_fail2(env, LUKS_E_SLOT_OVERLAP, i, j);
@@ -174,37 +89,37 @@ static int decode_mode(struct fmt_env *env, struct word mode, struct luks_header
         return fail_word(env, LUKS_E_MODE_FORMAT, mode);
     }
     if (split(ivgen, ':', ret_ivgen, &hash)) {
-        h->ivgen_hash = find_hash(hash);
+        h->ivgen_hash = crypt_hash_by_name(hash.data, hash.length);
         if (!h->ivgen_hash) {
             return fail_word(env, LUKS_E_HASH, hash);
         }
     } else {
         *ret_ivgen = ivgen;
     }
-    h->mode = find_name(modes, COUNT(modes), name);
-    return h->mode ? FMT_OK : fail_word(env, LUKS_E_MODE, name);
-}
-
-static bool is_essiv(const struct luks_header *h)
-{
-    return h->ivgen == ivgens[2];
+    int number = crypt_mode_by_name(name.data, name.length);
+    h->mode = (enum crypt_mode)number;
+    return number >= 0 ? FMT_OK : fail_word(env, LUKS_E_MODE, name);
 }
 
 /* essiv encrypts sector numbers with a key as long as the hash. */
-static int examine_essiv(struct fmt_env *env, const struct luks_header *h)
+int luks_examine_essiv(struct fmt_env *env, const struct crypt_spec *spec)
 {
-    const struct luks_cipher *c = h->cipher;
-    struct word header_name = { (const uint8_t *)c->header_name, props_strlen(c->header_name) };
+    const struct crypt_cipher *c = spec->cipher;
 
-    if (!h->ivgen_hash) {
+    if (!spec->ivgen_hash) {
         return fmt_fail(env, LUKS_E_IVGEN_HASH);
     }
-    if (find_cipher(header_name, h->ivgen_hash->bytes)) {
+    if (crypt_essiv_cipher(spec)) {
         return FMT_OK;
     }
-    env->result->err_arg[0] = h->ivgen_hash->bytes;
+    env->result->err_arg[0] = spec->ivgen_hash->bytes;
     return c->family ? fmt_fail_text(env, LUKS_E_ESSIV_SIZE, c->family, props_strlen(c->family))
                      : fmt_fail_text(env, LUKS_E_ESSIV_CIPHER, c->name, props_strlen(c->name));
+}
+
+struct crypt_spec luks_spec(const struct luks_header *h)
+{
+    return (struct crypt_spec){ h->cipher, h->ivgen_hash, h->mode, h->ivgen };
 }
 
 static int decode_words(struct fmt_env *env, struct word name, struct word mode, struct word hash,
@@ -217,23 +132,25 @@ static int decode_words(struct fmt_env *env, struct word name, struct word mode,
         return status;
     }
     /* xts takes two keys of equal length */
-    bool xts = word_is((struct word){ (const uint8_t *)h->mode, 3 }, "xts");
+    bool xts = h->mode == CRYPT_XTS;
     uint32_t key_bytes = xts ? h->key_bytes / 2 : h->key_bytes;
-    h->cipher = find_cipher(name, key_bytes);
+    h->cipher = crypt_cipher_by_header(name.data, name.length, key_bytes);
     if (!h->cipher || (xts && h->key_bytes % 2)) {
         env->result->err_arg[0] = key_bytes;
         return fail_word(env, LUKS_E_CIPHER, name);
     }
-    h->hash = find_hash(hash);
+    h->hash = crypt_hash_by_name(hash.data, hash.length);
     if (!h->hash) {
         return fail_word(env, LUKS_E_HASH, hash);
     }
-    h->ivgen = find_name(ivgens, COUNT(ivgens), ivgen);
-    if (!h->ivgen) {
+    int number = crypt_ivgen_by_name(ivgen.data, ivgen.length);
+    if (number < 0) {
         return fail_word(env, LUKS_E_IVGEN, ivgen);
     }
-    if (is_essiv(h)) {
-        return examine_essiv(env, h);
+    h->ivgen = (enum crypt_ivgen)number;
+    if (h->ivgen == CRYPT_ESSIV) {
+        struct crypt_spec spec = luks_spec(h);
+        return luks_examine_essiv(env, &spec);
     }
     h->ivgen_hash = 0;
     return FMT_OK;
@@ -241,44 +158,47 @@ static int decode_words(struct fmt_env *env, struct word name, struct word mode,
 
 int luks_header_decode(struct fmt_env *env, const uint8_t *b, struct luks_header *ret)
 {
-    struct word name = word_at(b + F_CIPHER_NAME, NAME_SIZE);
-    struct word mode = word_at(b + F_CIPHER_MODE, NAME_SIZE);
-    struct word hash = word_at(b + F_HASH_SPEC, NAME_SIZE);
+    struct word name = word_at(b + LUKS_F_CIPHER_NAME, LUKS_NAME_SIZE);
+    struct word mode = word_at(b + LUKS_F_CIPHER_MODE, LUKS_NAME_SIZE);
+    struct word hash = word_at(b + LUKS_F_HASH_SPEC, LUKS_NAME_SIZE);
     struct luks_header h = {
-        .payload_offset = be32_load(b + F_PAYLOAD),
-        .key_bytes = be32_load(b + F_KEY_BYTES),
-        .iterations = be32_load(b + F_ITERATIONS),
+        .payload_offset = be32_load(b + LUKS_F_PAYLOAD),
+        .key_bytes = be32_load(b + LUKS_F_KEY_BYTES),
+        .iterations = be32_load(b + LUKS_F_ITERATIONS),
     };
     uint32_t states[LUKS_SLOTS];
 
-    __builtin_memcpy(h.uuid, b + F_UUID, UUID_SIZE);
-    h.uuid_length = word_at(b + F_UUID, UUID_SIZE).length;
+    __builtin_memcpy(h.digest, b + LUKS_F_DIGEST, LUKS_DIGEST);
+    __builtin_memcpy(h.salt, b + LUKS_F_SALT, LUKS_SALT);
+    __builtin_memcpy(h.uuid, b + LUKS_F_UUID, LUKS_UUID_SIZE);
+    h.uuid_length = word_at(b + LUKS_F_UUID, LUKS_UUID_SIZE).length;
     for (uint32_t i = 0; i < LUKS_SLOTS; i++) {
-        const uint8_t *s = b + F_SLOTS + i * SLOT_SIZE;
-        states[i] = be32_load(s + S_ACTIVE);
+        const uint8_t *s = b + LUKS_F_SLOTS + i * LUKS_SLOT_SIZE;
+        states[i] = be32_load(s + LUKS_S_ACTIVE);
         h.slot[i] = (struct luks_slot){
-            .active = states[i] == SLOT_ENABLED,
-            .iterations = be32_load(s + S_ITERATIONS),
-            .key_offset = be32_load(s + S_KEY_OFFSET),
-            .stripes = be32_load(s + S_STRIPES),
+            .active = states[i] == LUKS_ENABLED,
+            .iterations = be32_load(s + LUKS_S_ITERATIONS),
+            .key_offset = be32_load(s + LUKS_S_KEY_OFFSET),
+            .stripes = be32_load(s + LUKS_S_STRIPES),
         };
+        __builtin_memcpy(h.slot[i].salt, s + LUKS_S_SALT, LUKS_SALT);
     }
-    if (__builtin_memcmp(b + F_MAGIC, "LUKS\xba\xbe", 6)) {
+    if (__builtin_memcmp(b + LUKS_F_MAGIC, "LUKS\xba\xbe", 6)) {
         return fmt_fail(env, LUKS_E_MAGIC);
     }
-    if (be16_load(b + F_VERSION) != 1) {
-        return fmt_fail1(env, LUKS_E_VERSION, be16_load(b + F_VERSION));
+    if (be16_load(b + LUKS_F_VERSION) != 1) {
+        return fmt_fail1(env, LUKS_E_VERSION, be16_load(b + LUKS_F_VERSION));
     }
-    if (name.length == NAME_SIZE) {
+    if (name.length == LUKS_NAME_SIZE) {
         return fmt_fail(env, LUKS_E_CIPHER_NAME);
     }
-    if (mode.length == NAME_SIZE) {
+    if (mode.length == LUKS_NAME_SIZE) {
         return fmt_fail(env, LUKS_E_CIPHER_MODE);
     }
-    if (hash.length == NAME_SIZE) {
+    if (hash.length == LUKS_NAME_SIZE) {
         return fmt_fail(env, LUKS_E_HASH_SPEC);
     }
-    if (h.payload_offset < ALIGN_SECTORS) {
+    if (h.payload_offset < LUKS_ALIGN_SECTORS) {
         return fmt_fail(env, LUKS_E_PAYLOAD);
     }
     if (!h.iterations) {
@@ -300,8 +220,8 @@ int luks_header_decode(struct fmt_env *env, const uint8_t *b, struct luks_header
 void luks_header_info(const struct luks_header *h, struct props_writer *props)
 {
     props_string(props, "cipher-alg", h->cipher->name);
-    props_string(props, "cipher-mode", h->mode);
-    props_string(props, "ivgen-alg", h->ivgen);
+    props_string(props, "cipher-mode", crypt_modes[h->mode]);
+    props_string(props, "ivgen-alg", crypt_ivgens[h->ivgen]);
     if (h->ivgen_hash) {
         props_string(props, "ivgen-hash-alg", h->ivgen_hash->name);
     }

@@ -7,7 +7,7 @@
 #ifndef INSTAR_LUKS_HEADER_H
 #define INSTAR_LUKS_HEADER_H
 
-#include "format/format.h"
+#include "format/crypt.h"
 #include "format/luks-status.h"
 
 #define LUKS_HEADER_SIZE 592u
@@ -15,16 +15,36 @@
 #define LUKS_STRIPES 4000u
 #define LUKS_SECTOR 512u
 
-struct luks_cipher {
-    const char *header_name; /* in the header */
-    uint32_t key_bytes;
-    const char *name;   /* as qemu-img shows it */
-    const char *family; /* as its messages have it */
-};
+#define LUKS_DIGEST 20u
+#define LUKS_SALT 32u
+#define LUKS_MAGIC "LUKS\xba\xbe"
+#define LUKS_ENABLED 0x00ac71f3u
+#define LUKS_DISABLED 0x0000deadu
+/* Key material begins and ends at multiples of this many sectors. */
+#define LUKS_ALIGN_SECTORS 8u
 
-struct luks_hash {
-    const char *name;
-    uint32_t bytes;
+/* Bytes, from the specification's figures 1 and 2. */
+enum luks_field {
+    LUKS_F_MAGIC = 0,
+    LUKS_F_VERSION = 6,
+    LUKS_F_CIPHER_NAME = 8,
+    LUKS_F_CIPHER_MODE = 40,
+    LUKS_F_HASH_SPEC = 72,
+    LUKS_F_PAYLOAD = 104,
+    LUKS_F_KEY_BYTES = 108,
+    LUKS_F_DIGEST = 112,
+    LUKS_F_SALT = 132,
+    LUKS_F_ITERATIONS = 164,
+    LUKS_F_UUID = 168,
+    LUKS_F_SLOTS = 208,
+    LUKS_SLOT_SIZE = 48,
+    LUKS_S_ACTIVE = 0,
+    LUKS_S_ITERATIONS = 4,
+    LUKS_S_SALT = 8,
+    LUKS_S_KEY_OFFSET = 40,
+    LUKS_S_STRIPES = 44,
+    LUKS_NAME_SIZE = 32,
+    LUKS_UUID_SIZE = 40,
 };
 
 struct luks_slot {
@@ -32,18 +52,21 @@ struct luks_slot {
     uint32_t iterations;
     uint32_t key_offset; /* sectors */
     uint32_t stripes;
+    uint8_t salt[LUKS_SALT];
 };
 
 struct luks_header {
-    const struct luks_cipher *cipher;
-    const struct luks_hash *hash;
-    const struct luks_hash *ivgen_hash; /* of essiv; NULL otherwise */
-    const char *mode;                   /* "xts" */
-    const char *ivgen;                  /* "plain64" */
-    uint32_t payload_offset;            /* sectors */
+    const struct crypt_cipher *cipher;
+    const struct crypt_hash *hash;
+    const struct crypt_hash *ivgen_hash; /* of essiv; NULL otherwise */
+    enum crypt_mode mode;
+    enum crypt_ivgen ivgen;
+    uint32_t payload_offset; /* sectors */
     uint32_t key_bytes;
-    uint32_t iterations;
-    uint8_t uuid[40];
+    uint32_t iterations;         /* of the digest */
+    uint8_t digest[LUKS_DIGEST]; /* of the master key */
+    uint8_t salt[LUKS_SALT];     /* of the digest */
+    uint8_t uuid[LUKS_UUID_SIZE];
     uint32_t uuid_length; /* bytes before the first zero */
     struct luks_slot slot[LUKS_SLOTS];
 };
@@ -51,6 +74,13 @@ struct luks_header {
 /* Decode and validate LUKS_HEADER_SIZE bytes, in the order in which qemu-img
  * does. Fails with LUKS_E_*. */
 int luks_header_decode(struct fmt_env *env, const uint8_t *bytes, struct luks_header *ret);
+
+/* How data is coded. */
+struct crypt_spec luks_spec(const struct luks_header *h);
+/* spec is of essiv: can that be? */
+int luks_examine_essiv(struct fmt_env *env, const struct crypt_spec *spec);
+/* Sectors of the key material of one slot, counted in 32 bits as qemu-img does. */
+uint32_t luks_material_sectors(uint32_t key_bytes, uint32_t stripes);
 
 /* The members of an object that describes it, as info has them. */
 void luks_header_info(const struct luks_header *h, struct props_writer *props);

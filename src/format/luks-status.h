@@ -32,6 +32,10 @@ enum luks_status {
     LUKS_E_IVGEN_HASH = -3021,
     LUKS_E_ESSIV_SIZE = -3022,   /* {s} family, {0} bytes of the hash */
     LUKS_E_ESSIV_CIPHER = -3023, /* {s} cipher */
+    LUKS_E_PASSWORD = -3024,
+    LUKS_E_MATERIAL = -3025,                /* {errno} */
+    LUKS_E_CIPHER_MODE_UNSUPPORTED = -3026, /* {s} mode */
+    LUKS_E_MANY_ITERATIONS = -3027,         /* {0} slot, {1} iterations */
 };
 
 #endif

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* spec "Full disk encryption header pointer": what info tells about it. */
-#include "format/luks-header.h"
+/* spec "Full disk encryption header pointer" and crypt_method: what info tells, and the key. */
+#include "format/luks-key.h"
 #include "format/qcow2.h"
+
+/* crypt_method 1, "AES encryption": the first 16 bytes of the secret are the key. */
+#define AES_KEY 16u
+
+static struct luks_place luks_place(const struct qcow2_state *st)
+{
+    return (struct luks_place){ 0, st->crypto_offset, st->crypto_length };
+}
 
 static int read_header(struct fmt_image *im, struct luks_header *ret)
 {
-    const struct qcow2_state *st = im->state;
-    struct fmt_env *env = im->env;
-    uint8_t bytes[LUKS_HEADER_SIZE];
+    struct luks_place place = luks_place(im->state);
 
-    if (st->crypto_length < LUKS_HEADER_SIZE) {
-        return fmt_fail(env, LUKS_E_OUTSIDE);
+    if (place.length >= LUKS_HEADER_SIZE &&
+        !range_fits(place.offset, LUKS_HEADER_SIZE, QCOW2_MAX_FILE)) {
+        im->env->result->io_errno = QCOW2_EIO;
+        return fmt_fail(im->env, LUKS_E_READ);
     }
-    if (!range_fits(st->crypto_offset, LUKS_HEADER_SIZE, QCOW2_MAX_FILE)) {
-        env->result->io_errno = QCOW2_EIO;
-        return fmt_fail(env, LUKS_E_READ);
-    }
-    int status = fmt_read(env, 0, st->crypto_offset, bytes, sizeof bytes, 0);
-    if (status) {
-        return fmt_fail(env, LUKS_E_READ);
-    }
-    return luks_header_decode(env, bytes, ret);
+    return luks_header_read(im->env, &place, ret);
 }
 
 int qcow2_crypto_validate(struct fmt_image *im)
@@ -50,4 +50,57 @@ int qcow2_crypto_info(struct fmt_image *im, struct props_writer *props)
     }
     props_end(props);
     return FMT_OK;
+}
+
+int qcow2_aes_unlock(struct fmt_image *im, struct crypt_bytes secret)
+{
+    const struct crypt_spec spec = {
+        .cipher = crypt_cipher_by_name("aes-128", 7),
+        .mode = CRYPT_CBC,
+        .ivgen = CRYPT_PLAIN64,
+    };
+    uint8_t key[AES_KEY] = { 0 };
+
+    if (secret.length) {
+        __builtin_memcpy(key, secret.data, min_u64(secret.length, sizeof key));
+    }
+    int status = crypt_init(im->env->crypt, &spec, key);
+    crypt_wipe(key, sizeof key);
+    return status ? fmt_fail(im->env, status) : FMT_OK;
+}
+
+int qcow2_unlock(struct fmt_image *im, const uint8_t *secret, uint32_t length)
+{
+    struct qcow2_state *st = im->state;
+    struct crypt_bytes bytes = { secret, length };
+    struct luks_place place = luks_place(st);
+    struct luks_header h;
+    int status;
+
+    switch (st->header.crypt_method) {
+    case QCOW2_CRYPT_AES:
+        return qcow2_aes_unlock(im, bytes);
+    case QCOW2_CRYPT_LUKS:
+        status = read_header(im, &h);
+        return status ? status : luks_unlock(im->env, &place, &h, bytes);
+    default:
+        return fmt_fail(im->env, FMT_E_BAD_JOB);
+    }
+}
+
+uint32_t qcow2_cipher(const struct fmt_image *im)
+{
+    switch (((const struct qcow2_state *)im->state)->header.crypt_method) {
+    case QCOW2_CRYPT_AES:
+        return ABI_CODEC_CIPHER_GUEST;
+    case QCOW2_CRYPT_LUKS:
+        return ABI_CODEC_CIPHER_FILE;
+    default:
+        return ABI_CODEC_NONE;
+    }
+}
+
+bool qcow2_is_locked(const struct fmt_image *im)
+{
+    return qcow2_cipher(im) != ABI_CODEC_NONE && !(im->env->crypt && im->env->crypt->ready);
 }

@@ -130,6 +130,7 @@ static struct abi_extent extent_of(struct fmt_image *im, const struct entry *e, 
         x.flags |= ABI_EXTF_OFFSET;
         x.file_offset = e->offset + within;
         x.handle = qcow2_data_handle(im);
+        x.codec = kind == ABI_EXT_DATA ? qcow2_cipher(im) : ABI_CODEC_NONE;
     }
     return x;
 }
@@ -354,7 +355,7 @@ int qcow2_extents(struct fmt_image *im, uint64_t start, uint64_t length, uint32_
         im->env->result->io_errno = QCOW2_ENOMEDIUM;
         return fmt_fail(im->env, FMT_E_IO);
     }
-    if (st->has_data_file && !im->data_handle) {
+    if ((st->has_data_file && !im->data_handle) || qcow2_is_locked(im)) {
         return fmt_fail(im->env, FMT_E_BAD_JOB);
     }
     if (start >= st->view.size) {

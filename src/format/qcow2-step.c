@@ -29,6 +29,7 @@ void qcow2_plan_put(struct qcow2_plan *p, uint16_t kind, uint64_t guest, uint64_
         .handle = st->has_data_file ? p->im->data_handle : 0,
         .kind = kind,
         .flags = ABI_EXTF_OFFSET,
+        .codec = qcow2_cipher(p->im),
     };
 }
 

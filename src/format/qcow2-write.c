@@ -52,8 +52,8 @@ int qcow2_writer_start(struct fmt_image *im)
     if (!(im->flags & ABI_OPEN_WRITE)) {
         return fmt_fail(im->env, FMT_E_READ_ONLY);
     }
-    if (st->header.crypt_method != QCOW2_CRYPT_NONE) {
-        return qcow2_fail_errno(im, QCOW2_ENOTSUP);
+    if (qcow2_is_locked(im)) {
+        return fmt_fail(im->env, FMT_E_BAD_JOB);
     }
     if (st->dead || (st->writer && st->writer->dead)) {
         return qcow2_fail_errno(im, st->dead ? QCOW2_ENOMEDIUM : QCOW2_EIO);
@@ -95,7 +95,8 @@ static bool is_sound(const struct qcow2_state *st, const struct abi_extent *q)
     case ABI_EXT_DISCARD:
         return true;
     case ABI_EXT_COOKED:
-        return is_aligned(q->guest_offset, st->cluster_size) && q->stored_length &&
+        return st->header.crypt_method == QCOW2_CRYPT_NONE &&
+               is_aligned(q->guest_offset, st->cluster_size) && q->stored_length &&
                q->stored_length < st->cluster_size &&
                q->length == min_u64(st->cluster_size, st->active.size - q->guest_offset);
     default:

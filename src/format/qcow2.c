@@ -7,6 +7,7 @@ const struct fmt_driver qcow2_driver = {
     .probe = qcow2_probe,
     .open = qcow2_open,
     .attach = qcow2_attach,
+    .unlock = qcow2_unlock,
     .info = qcow2_info,
     .extents = qcow2_extents,
     .check = qcow2_check,

@@ -366,6 +366,13 @@ void qcow2_put_names(const struct qcow2_state *st, struct props_writer *props);
 /* The LUKS header of an encrypted image, judged; and the member "encrypt" of info. */
 int qcow2_crypto_validate(struct fmt_image *im);
 int qcow2_crypto_info(struct fmt_image *im, struct props_writer *props);
+int qcow2_unlock(struct fmt_image *im, const uint8_t *secret, uint32_t length);
+/* Set the key of crypt_method 1. */
+struct crypt_bytes;
+int qcow2_aes_unlock(struct fmt_image *im, struct crypt_bytes secret);
+/* What guest data is coded in (enum abi_codec_id), and whether its key is still missing. */
+uint32_t qcow2_cipher(const struct fmt_image *im);
+bool qcow2_is_locked(const struct fmt_image *im);
 
 uint32_t qcow2_probe(const uint8_t *head, uint32_t length);
 int qcow2_open(struct fmt_image *im, struct abi_facts *facts, struct props_writer *props);

@@ -78,8 +78,6 @@ char *store_json(const char *driver, const char *strong, const char *file_json);
 /* ---- images ---------------------------------------------------------------------------- */
 
 #define IMAGE_CODECS (ABI_MAX_CPUS - 1)
-/* As worker: whichever codec cpu is free. */
-#define IMAGE_ANY_WORKER G_MAXUINT
 
 /* Clusters decoded for image_read(), kept for the next part of the same one. */
 typedef struct {

@@ -114,6 +114,8 @@ gboolean image_extents(Image *img, guint64 start, guint64 length, struct abi_ext
                        guint *ret_count, guint64 *ret_next, GError **error);
 /* Guest bytes through the whole opened chain, decoding what is coded. Behind the end: zeros. */
 gboolean image_read(Image *img, guint64 offset, void *buf, gsize length, GError **error);
+/* As worker: whichever codec cpu is free. */
+#define IMAGE_ANY_WORKER G_MAXUINT
 /* Bytes of one extent this layer answered (DATA, ZERO, COOKED), on codec cpu "worker"+1. HOLE
  * is the caller's. */
 gboolean image_read_extent(Image *img, const struct abi_extent *e, void *buf, guint worker,
@@ -135,6 +137,11 @@ gboolean image_write_plan(Image *img, const struct abi_extent *in, guint n_in,
 gboolean image_write(Image *img, guint64 offset, const void *buf, gsize length, GError **error);
 gboolean image_write_zeroes(Image *img, guint64 offset, guint64 length, gboolean may_unmap,
                             GError **error);
+/* Put bytes (NULL: zeros) where a step of a plan says, by codec cpu worker + 1 if the target is
+ * encrypted: what a step is written with, whatever its kind. Data of an image must never be
+ * written to its file by other means. */
+gboolean image_store(Image *img, const struct abi_extent *step, const guint8 *bytes, guint worker,
+                     GError **error);
 gboolean image_flush(Image *img, GError **error);
 /* exact: a device that is not just so big is an error, not only one that is too small. */
 gboolean image_truncate(Image *img, guint64 size, guint32 prealloc, gboolean exact, GError **error);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "image/cipher.h"
 #include "image/image-private.h"
 #include "image/words.h"
 
@@ -110,13 +111,14 @@ static gboolean take_switches(Image *img, ImageOptions *options, GError **error)
     return TRUE;
 }
 
-/* Keys of an encrypted image. They are seen, and shown back; guest data is not read with them. */
+/* Keys of an encrypted image: its kind, and the secret that opens it. */
 static gboolean take_encrypt(Image *img, ImageOptions *options, GString *strong, GError **error)
 {
     static const char *const known[] = { "format", "key-secret", NULL };
     g_autoptr(ImageOptions) given = options_take_prefix(options, "encrypt");
     gboolean encrypted = (img->facts.flags & ABI_FACT_ENCRYPTED) != 0;
     const char *format = options_get_string(given, "format");
+    g_autofree char *secret = NULL;
 
     if (!encrypted && format != NULL) {
         g_autofree char *safe = words_printable(format, strlen(format));
@@ -141,12 +143,14 @@ static gboolean take_encrypt(Image *img, ImageOptions *options, GString *strong,
             g_string_append_c(strong, '\n');
         }
     }
-    if (encrypted && !(img->flags & IMAGE_NO_IO)) {
-        return fail(error, options_get(given, "key-secret") == NULL
-                               ? "Parameter 'encrypt.key-secret' is required for cipher"
-                               : "Reading and writing encrypted images is not supported");
+    if (!encrypted || (img->flags & IMAGE_NO_IO)) {
+        return TRUE;
     }
-    return TRUE;
+    secret = options_take_string(given, "key-secret");
+    if (secret == NULL) {
+        return fail(error, "Parameter 'encrypt.key-secret' is required for cipher");
+    }
+    return image_unlock(img, secret, error);
 }
 
 static gboolean take_data_file(ImageOptions *options, gboolean no_io, ImageOptions **ret_data,

@@ -75,7 +75,7 @@ static gboolean read_layer(Image *img, guint64 offset, guint8 *buf, gsize length
 
             switch (e[i].kind) {
             case ABI_EXT_DATA:
-                ok = io_pread(img->handles[e[i].handle], e[i].file_offset, buf, part, NULL, error);
+                ok = image_read_extents(img, &e[i], 1, buf, IMAGE_ANY_WORKER, error);
                 break;
             case ABI_EXT_COOKED:
                 ok = read_cooked(img, &e[i], buf, error);

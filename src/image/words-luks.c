@@ -30,5 +30,10 @@ static const WordsRow luks_rows[] = {
     { LUKS_E_IVGEN_HASH, 0, "Missing IV generator hash specification", EINVAL },
     { LUKS_E_ESSIV_SIZE, 0, "No {s} cipher with key size {0} available", EINVAL },
     { LUKS_E_ESSIV_CIPHER, 0, "Cipher {s} not supported with essiv", EINVAL },
+    { LUKS_E_PASSWORD, 0, "Invalid password, cannot unlock any keyslot", EPERM },
+    { LUKS_E_MATERIAL, 0, "Failed to read key material: {errno}", EIO },
+    { LUKS_E_CIPHER_MODE_UNSUPPORTED, 0, "Unsupported cipher mode {s}", EINVAL },
+    { LUKS_E_MANY_ITERATIONS, 0, "Keyslot {0} asks for {1} iterations, more than 67108864",
+      EINVAL },
 };
 WORDS_TABLE(words_luks, luks_rows);

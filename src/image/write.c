@@ -116,9 +116,13 @@ static gboolean fill_old(Image *img, const struct abi_extent *e, GError **error)
     bytes = g_malloc(chunk);
     for (guint64 at = 0; at < e->length; at += chunk) {
         gsize n = (gsize)MIN(e->length - at, chunk);
+        struct abi_extent part = *e;
 
+        part.guest_offset += at;
+        part.file_offset += at;
+        part.length = n;
         if (!image_read(img, e->guest_offset + at, bytes, n, error) ||
-            !io_pwrite(img->handles[e->handle], e->file_offset + at, bytes, n, error)) {
+            !image_store(img, &part, bytes, IMAGE_ANY_WORKER, error)) {
             return FALSE;
         }
     }
@@ -127,16 +131,14 @@ static gboolean fill_old(Image *img, const struct abi_extent *e, GError **error)
 
 gboolean image_do_step(Image *img, const struct abi_extent *e, const guint8 *bytes, GError **error)
 {
-    IoFile *file = img->handles[e->handle];
-
     switch (e->kind) {
     case ABI_EXT_DATA:
-        return io_pwrite(file, e->file_offset, bytes, (gsize)e->length, error);
+        return image_store(img, e, bytes, IMAGE_ANY_WORKER, error);
     case ABI_EXT_FILL_OLD:
         return fill_old(img, e, error);
     case ABI_EXT_FILL_ZERO:
-        return (e->flags & ABI_EXTF_FRESH) ||
-               io_zero(file, e->file_offset, e->length, FALSE, error);
+        return ((e->flags & ABI_EXTF_FRESH) && e->codec == ABI_CODEC_NONE) ||
+               image_store(img, e, NULL, IMAGE_ANY_WORKER, error);
     default:
         return broken_answer(error);
     }

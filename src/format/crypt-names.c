@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <nettle/nettle-meta.h>
+#include "format/crypt.h"
+
+const char *const crypt_modes[CRYPT_MODES] = {
+    [CRYPT_ECB] = "ecb",
+    [CRYPT_CBC] = "cbc",
+    [CRYPT_XTS] = "xts",
+    [CRYPT_CTR] = "ctr",
+};
+
+const char *const crypt_ivgens[CRYPT_IVGENS] = {
+    [CRYPT_PLAIN] = "plain",
+    [CRYPT_PLAIN64] = "plain64",
+    [CRYPT_ESSIV] = "essiv",
+};
+
+const struct crypt_cipher crypt_ciphers[] = {
+    { "aes", 16, "aes-128", "AES", &nettle_aes128 },
+    { "aes", 24, "aes-192", "AES", &nettle_aes192 },
+    { "aes", 32, "aes-256", "AES", &nettle_aes256 },
+    { "cast5", 16, "cast5-128", 0, &nettle_cast128 },
+    { "serpent", 16, "serpent-128", "Serpent", &nettle_serpent128 },
+    { "serpent", 24, "serpent-192", "Serpent", &nettle_serpent192 },
+    { "serpent", 32, "serpent-256", "Serpent", &nettle_serpent256 },
+    { "twofish", 16, "twofish-128", "Twofish", &nettle_twofish128 },
+    { "twofish", 24, "twofish-192", "Twofish", &nettle_twofish192 },
+    { "twofish", 32, "twofish-256", "Twofish", &nettle_twofish256 },
+    { 0 },
+};
+
+const struct crypt_hash crypt_hashes[] = {
+    { "md5", 16, &nettle_md5 },
+    { "sha1", 20, &nettle_sha1 },
+    { "sha224", 28, &nettle_sha224 },
+    { "sha256", 32, &nettle_sha256 },
+    { "sha384", 48, &nettle_sha384 },
+    { "sha512", 64, &nettle_sha512 },
+    { "ripemd160", 20, &nettle_ripemd160 },
+    { 0 },
+};
+
+static bool is(const char *word, const void *name, uint32_t length)
+{
+    return props_strlen(word) == length && !__builtin_memcmp(word, name, length);
+}
+
+const struct crypt_cipher *crypt_cipher_by_name(const void *name, uint32_t length)
+{
+    const struct crypt_cipher *c = crypt_ciphers;
+
+    while (c->name && !is(c->name, name, length)) {
+        c++;
+    }
+    return c->name ? c : 0;
+}
+
+const struct crypt_cipher *crypt_cipher_by_header(const void *name, uint32_t length,
+                                                  uint32_t key_bytes)
+{
+    const struct crypt_cipher *c = crypt_ciphers;
+
+    while (c->name && !(c->key_bytes == key_bytes && is(c->header_name, name, length))) {
+        c++;
+    }
+    return c->name ? c : 0;
+}
+
+const struct crypt_hash *crypt_hash_by_name(const void *name, uint32_t length)
+{
+    const struct crypt_hash *h = crypt_hashes;
+
+    while (h->name && !is(h->name, name, length)) {
+        h++;
+    }
+    return h->name ? h : 0;
+}
+
+static int find(const char *const *names, uint32_t n, const void *name, uint32_t length)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (is(names[i], name, length)) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+int crypt_mode_by_name(const void *name, uint32_t length)
+{
+    return find(crypt_modes, CRYPT_MODES, name, length);
+}
+
+int crypt_ivgen_by_name(const void *name, uint32_t length)
+{
+    return find(crypt_ivgens, CRYPT_IVGENS, name, length);
+}
+
+uint32_t crypt_key_bytes(const struct crypt_spec *spec)
+{
+    return spec->cipher->key_bytes * (spec->mode == CRYPT_XTS ? 2 : 1);
+}
+
+const struct crypt_cipher *crypt_essiv_cipher(const struct crypt_spec *spec)
+{
+    const char *name = spec->cipher->header_name;
+
+    return crypt_cipher_by_header(name, props_strlen(name), spec->ivgen_hash->bytes);
+}

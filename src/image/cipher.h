@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Data that is stored encrypted: extents whose codec is a cipher. */
+#ifndef INSTAR_IMAGE_CIPHER_H
+#define INSTAR_IMAGE_CIPHER_H
+
+#include "image/image-private.h"
+
+/* The bytes of e (DATA), decrypted by codec cpu worker + 1, or any (IMAGE_ANY_WORKER). */
+gboolean image_cipher_read(Image *img, const struct abi_extent *e, guint8 *buf, guint worker,
+                           GError **error);
+/* Encrypt e->length bytes (NULL: zeros) to where e says. */
+gboolean image_cipher_write(Image *img, const struct abi_extent *e, const guint8 *bytes,
+                            guint worker, GError **error);
+
+/* Give the cell the secret with this id ("key-secret") for an image that was just opened. */
+gboolean image_unlock(Image *img, const char *secret, GError **error);
+
+#endif
