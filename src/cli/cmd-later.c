@@ -18,8 +18,6 @@ typedef struct {
 static const LaterWords later_words[] = {
     { "amend", "Must specify options (-o)", NULL, TRUE },
     { "bench", "Expecting one image file name", NULL, TRUE },
-    { "bitmap", "Need at least one of --add, --remove, --clear, --enable, --disable, or --merge",
-      NULL, FALSE },
     { "commit", "Expecting one image file name", NULL, TRUE },
     { "dd", "Must specify both input and output files", NULL, FALSE },
     { "rebase", "Expecting one image file name", NULL, TRUE },

@@ -15,7 +15,7 @@ const CliCommand cli_commands[] = {
     { "bitmap", "Change the bitmaps of an image",
       "(--merge SOURCE | --add | --remove | --clear | --enable | --disable)... "
       "[-b FILE [-F FMT]] [-g GRANULARITY] [--object OBJDEF] [--image-opts | -f FMT] FILE BITMAP",
-      .function = cmd_later },
+      .function = cmd_bitmap, .options = cmd_bitmap_options },
     { "cell", "Tell which kinds of cell work here", "[--output=human|json]", .function = cmd_cell,
       .options = cmd_cell_options },
     { "check", "Check an image for errors and leaks",

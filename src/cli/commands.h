@@ -5,10 +5,17 @@
 
 #include "cli/cli.h"
 
-extern const CliOption cmd_cell_options[], cmd_check_options[], cmd_compare_options[],
-    cmd_convert_options[], cmd_create_options[], cmd_info_options[], cmd_map_options[],
-    cmd_measure_options[];
+extern const CliOption cmd_bitmap_options[];
+extern const CliOption cmd_cell_options[];
+extern const CliOption cmd_check_options[];
+extern const CliOption cmd_compare_options[];
+extern const CliOption cmd_convert_options[];
+extern const CliOption cmd_create_options[];
+extern const CliOption cmd_info_options[];
+extern const CliOption cmd_map_options[];
+extern const CliOption cmd_measure_options[];
 
+int cmd_bitmap(const CliCommand *self, int n_args, char **args);
 int cmd_cell(const CliCommand *self, int n_args, char **args);
 int cmd_check(const CliCommand *self, int n_args, char **args);
 int cmd_compare(const CliCommand *self, int n_args, char **args);

@@ -5,6 +5,9 @@
 
 #include "image/image.h"
 
+/* Bytes of the longest name that can be kept. */
+#define COPY_BITMAP_MAX_NAME 1023
+
 typedef struct {
     GBytes *name;          /* as recorded, any bytes */
     guint64 granularity;   /* bytes of disk a bit stands for */

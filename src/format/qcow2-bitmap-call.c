@@ -23,6 +23,7 @@ static int take_args(struct fmt_image *im, struct props_reader *in, struct qcow2
         { "entry", ABI_PROP_U64, &args->entry },
         { "at", ABI_PROP_U64, &args->at },
         { "from", ABI_PROP_U64, &args->from },
+        { "to", ABI_PROP_U64, &args->to },
         { "enabled", ABI_PROP_BOOL, &args->enabled },
         { "dry-run", ABI_PROP_BOOL, &args->dry_run },
     };
@@ -59,6 +60,9 @@ int qcow2_bitmap_call(struct fmt_image *im, struct props_reader in, struct props
         { "list", qcow2_bitmap_list },   { "read", qcow2_bitmap_read },
         { "add", qcow2_bitmap_add },     { "set", qcow2_bitmap_set },
         { "store", qcow2_bitmap_store }, { "drop", qcow2_bitmap_drop },
+        { "find", qcow2_bitmap_find },   { "remove", qcow2_bitmap_remove },
+        { "clear", qcow2_bitmap_clear }, { "record", qcow2_bitmap_record },
+        { "merge", qcow2_bitmap_merge },
     };
     struct qcow2_bitmap_args args = { 0 };
     struct qcow2_text action = { 0 };

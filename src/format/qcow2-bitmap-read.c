@@ -64,6 +64,63 @@ static int entry_at(struct fmt_image *im, struct qcow2_bitmap_walk *it, uint64_t
     return status || more ? status : fmt_fail(im->env, FMT_E_BAD_JOB);
 }
 
+/* What stands in a work list, as an entry of the directory would. */
+static struct qcow2_bitmap as_entry(const struct qcow2_new_bitmap *n)
+{
+    return (struct qcow2_bitmap){
+        .table_offset = n->old_offset,
+        .table_size = n->old_size,
+        .flags = n->flags,
+        .granularity_bits = n->granularity_bits,
+        .name = { n->name, n->name_length },
+    };
+}
+
+/* The bitmap of a name, in the directory as it was before it was taken into use. */
+static int named(struct fmt_image *im, struct qcow2_bitmap_walk *it, const struct qcow2_text *name,
+                 struct qcow2_bitmap *ret, bool *ret_found)
+{
+    const struct qcow2_state *st = im->state;
+    const struct qcow2_bitmap_work *work = st->writer ? st->writer->bitmaps : 0;
+    bool more = st->bitmaps.n;
+    int status = FMT_OK;
+
+    *ret_found = false;
+    if (work && (work->old || work->first)) {
+        const struct qcow2_new_bitmap *n = qcow2_bitmap_by_name(work, name);
+        if (n) {
+            *ret = as_entry(n);
+            *ret_found = true;
+            return FMT_OK;
+        }
+        more = more && !work->old;
+    }
+    while (!status && more && !*ret_found) {
+        status = qcow2_bitmaps_next(it, ret, &more);
+        *ret_found = !status && more && ret->name.length == name->length &&
+                     !__builtin_memcmp(ret->name.data, name->data, name->length);
+    }
+    return status;
+}
+
+int qcow2_bitmap_find(struct fmt_image *im, const struct qcow2_bitmap_args *args,
+                      struct props_writer *out)
+{
+    const struct qcow2_state *st = im->state;
+    struct qcow2_bitmap_walk it;
+    struct qcow2_bitmap b;
+    bool found;
+
+    props_u64(out, "size", st->active.size);
+    qcow2_bitmaps_begin(im, &it);
+    int status = named(im, &it, &args->name, &b, &found);
+    if (!status && found) {
+        put_listed(out, &b);
+    }
+    qcow2_bitmaps_end(&it);
+    return status;
+}
+
 /* Bits of the part [at, at + length) of one cluster, whose entry is given; buf is zeros. */
 static int read_part(struct fmt_image *im, uint64_t entry, uint64_t at, uint64_t length,
                      uint8_t *buf)
@@ -133,12 +190,18 @@ int qcow2_bitmap_read(struct fmt_image *im, const struct qcow2_bitmap_args *args
         return fmt_fail(im->env, FMT_E_NO_MEMORY);
     }
     qcow2_bitmaps_begin(im, &it);
-    int status = entry_at(im, &it, args->entry, &b);
+    bool found = true;
+    int status = args->name.length ? named(im, &it, &args->name, &b, &found)
+                                   : entry_at(im, &it, args->entry, &b);
+    if (!status && !found) {
+        status = fmt_fail(im->env, FMT_E_BAD_JOB);
+    }
     /* nobody knows what the table of one that is in use is worth */
     if (!status && (b.flags & QCOW2_BITMAP_IN_USE)) {
         status = fmt_fail(im->env, FMT_E_BAD_JOB);
     }
-    if (!status) {
+    /* a new one has no bits yet */
+    if (!status && b.table_offset) {
         status = read_bits(im, &b, &at, buf, &length);
     }
     if (!status && length) {

@@ -79,10 +79,10 @@ int qcow2_bitmap_add(struct fmt_image *im, const struct qcow2_bitmap_args *args,
 static int finish_all(struct fmt_image *im)
 {
     struct qcow2_bitmap_work *work = qcow2_writer(im)->bitmaps;
-    int status = qcow2_bitmaps_carry(im);
+    int status = qcow2_bitmap_finish(im);
 
     if (!status) {
-        status = qcow2_bitmap_finish(im);
+        status = qcow2_bitmaps_carry(im, 0);
     }
     for (struct qcow2_new_bitmap *b = work->first; b && !status; b = b->next) {
         if (!b->table_offset) {
@@ -95,12 +95,17 @@ static int finish_all(struct fmt_image *im)
     return status;
 }
 
-static uint8_t *put_entries(uint8_t *bytes, const struct qcow2_new_bitmap *b)
+/* present: as they are on the disk, without that one. */
+static uint8_t *put_entries(uint8_t *bytes, const struct qcow2_new_bitmap *b,
+                            const struct qcow2_new_bitmap *present)
 {
     for (; b; b = b->next) {
-        be64_store(bytes, b->table_offset);
-        be32_store(bytes + 8, b->table_size);
-        be32_store(bytes + 12, b->flags);
+        if (b == present) {
+            continue;
+        }
+        be64_store(bytes, present ? b->old_offset : b->table_offset);
+        be32_store(bytes + 8, present ? b->old_size : b->table_size);
+        be32_store(bytes + 12, b->flags | (present ? QCOW2_BITMAP_IN_USE : 0));
         bytes[16] = QCOW2_BITMAP_DIRTY_TRACKING;
         bytes[17] = b->granularity_bits;
         be16_store(bytes + 18, b->name_length);
@@ -110,30 +115,51 @@ static uint8_t *put_entries(uint8_t *bytes, const struct qcow2_new_bitmap *b)
     return bytes;
 }
 
-static int write_directory(struct fmt_image *im, struct qcow2_bitmaps *d)
+/* What the entries of a list take. */
+static void count(struct qcow2_bitmaps *d, const struct qcow2_new_bitmap *b,
+                  const struct qcow2_new_bitmap *without)
+{
+    for (; b; b = b->next) {
+        if (b != without) {
+            d->n++;
+            d->directory_size += qcow2_bitmap_entry_size(b->name_length);
+        }
+    }
+}
+
+int qcow2_bitmaps_write_directory(struct fmt_image *im, const struct qcow2_new_bitmap *present,
+                                  struct qcow2_bitmaps *ret)
 {
     struct qcow2_state *st = im->state;
     const struct qcow2_bitmap_work *work = st->writer->bitmaps;
-    int status = FMT_OK;
 
-    d->n = work->n;
-    d->directory_size = work->directory_size;
-    uint8_t *bytes = im->env->alloc(im->env, d->directory_size);
+    *ret = (struct qcow2_bitmaps){ 0 };
+    count(ret, work->old, present);
+    if (!present) {
+        count(ret, work->first, 0);
+    }
+    if (!ret->n) {
+        return FMT_OK;
+    }
+    uint8_t *bytes = im->env->alloc(im->env, ret->directory_size);
     if (!bytes) {
         return fmt_fail(im->env, FMT_E_NO_MEMORY);
     }
-    put_entries(put_entries(bytes, work->old), work->first);
-    status = qcow2_alloc(im, div_up(d->directory_size, st->cluster_size), QCOW2_PLACE_NEW_DATA,
-                         &d->directory_offset);
+    uint8_t *end = put_entries(bytes, work->old, present);
+    if (!present) {
+        put_entries(end, work->first, 0);
+    }
+    int status = qcow2_alloc(im, div_up(ret->directory_size, st->cluster_size),
+                             QCOW2_PLACE_NEW_DATA, &ret->directory_offset);
     /* limit: a directory is smaller than ABI_MAX_IO_LENGTH */
     if (!status) {
-        status = fmt_write(im->env, 0, d->directory_offset, bytes, d->directory_size);
+        status = fmt_write(im->env, 0, ret->directory_offset, bytes, ret->directory_size);
     }
     im->env->free(im->env, bytes);
     return status;
 }
 
-static int free_directory(struct fmt_image *im, const struct qcow2_bitmaps *d)
+int qcow2_bitmaps_free_directory(struct fmt_image *im, const struct qcow2_bitmaps *d)
 {
     const struct qcow2_state *st = im->state;
 
@@ -143,7 +169,7 @@ static int free_directory(struct fmt_image *im, const struct qcow2_bitmaps *d)
 }
 
 /* Everything the new directory needs is on the disk before the header names it. */
-static int publish(struct fmt_image *im, const struct qcow2_bitmaps *d)
+int qcow2_bitmaps_publish(struct fmt_image *im, const struct qcow2_bitmaps *d)
 {
     struct qcow2_state *st = im->state;
     struct qcow2_bitmaps old = st->bitmaps;
@@ -154,7 +180,8 @@ static int publish(struct fmt_image *im, const struct qcow2_bitmaps *d)
         return status;
     }
     st->bitmaps = *d;
-    st->header.autoclear |= QCOW2_AUTOCLEAR_BITMAPS;
+    st->header.autoclear =
+        d->n ? autoclear | QCOW2_AUTOCLEAR_BITMAPS : autoclear & ~QCOW2_AUTOCLEAR_BITMAPS;
     status = qcow2_header_write(im);
     if (status) {
         st->bitmaps = old;
@@ -162,13 +189,7 @@ static int publish(struct fmt_image *im, const struct qcow2_bitmaps *d)
         return status;
     }
     status = fmt_flush(im->env, 0);
-    if (!status && old.n) {
-        status = free_directory(im, &old);
-    }
-    if (!status) {
-        status = qcow2_bitmaps_leave(im);
-    }
-    return status ? status : qcow2_flush(im);
+    return status || !old.n ? status : qcow2_bitmaps_free_directory(im, &old);
 }
 
 int qcow2_bitmap_store(struct fmt_image *im, const struct qcow2_bitmap_args *args,
@@ -182,17 +203,23 @@ int qcow2_bitmap_store(struct fmt_image *im, const struct qcow2_bitmap_args *arg
     }
     int status = finish_all(im);
     if (!status) {
-        status = write_directory(im, &d);
+        status = qcow2_bitmaps_write_directory(im, 0, &d);
     }
     if (!status) {
-        status = publish(im, &d);
+        status = qcow2_bitmaps_publish(im, &d);
     }
     const struct qcow2_bitmaps *now = &qcow2_state(im)->bitmaps;
     bool published = d.n && now->n == d.n && now->directory_offset == d.directory_offset;
+    if (!status) {
+        status = qcow2_bitmaps_leave(im);
+    }
+    if (!status) {
+        status = qcow2_flush(im);
+    }
     if (status && !published) {
         /* what failed stands in the result; undoing must not write over it */
         struct abi_result first = *im->env->result;
-        free_directory(im, &d);
+        qcow2_bitmaps_free_directory(im, &d);
         qcow2_bitmaps_drop(im);
         *im->env->result = first;
     }

@@ -97,7 +97,7 @@ int qcow2_touch(struct fmt_image *im, uint64_t start, uint64_t length)
     return FMT_OK;
 }
 
-static void set_bits(uint8_t *bytes, uint64_t from, uint64_t to)
+void qcow2_set_bits(uint8_t *bytes, uint64_t from, uint64_t to)
 {
     for (; from < to && from % 8; from++) {
         bytes[from / 8] |= (uint8_t)(1u << from % 8);
@@ -125,7 +125,7 @@ bool qcow2_touched_bits(const struct qcow2_writer *w, uint32_t granularity_bits,
             break;
         }
         if (to > first) {
-            set_bits(bytes, max_u64(from, first) - first, min_u64(to, first + n) - first);
+            qcow2_set_bits(bytes, max_u64(from, first) - first, min_u64(to, first + n) - first);
             any = true;
         }
     }

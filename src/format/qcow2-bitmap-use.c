@@ -114,7 +114,7 @@ int qcow2_bitmaps_use(struct fmt_image *im)
 }
 
 /* The old bits of the cluster at hand, if there are any. */
-static int load(struct fmt_image *im, const struct qcow2_new_bitmap *b, struct qcow2_reader *r)
+static int load(struct fmt_image *im, const struct qcow2_new_bitmap *b)
 {
     const struct qcow2_state *st = im->state;
     struct qcow2_bitmap_work *work = st->writer->bitmaps;
@@ -123,7 +123,7 @@ static int load(struct fmt_image *im, const struct qcow2_new_bitmap *b, struct q
     if (work->index >= b->old_size) {
         return FMT_OK;
     }
-    int status = qcow2_reader_get(r, b->old_offset + work->index * 8, 8, &p);
+    int status = qcow2_reader_get(&work->reader, b->old_offset + work->index * 8, 8, &p);
     if (status) {
         return status;
     }
@@ -143,42 +143,36 @@ static int load(struct fmt_image *im, const struct qcow2_new_bitmap *b, struct q
     return status;
 }
 
-/* The content of an old one, with what was touched, into a new table. */
-static int carry(struct fmt_image *im, struct qcow2_new_bitmap *b)
+int qcow2_bitmap_base(struct fmt_image *im)
 {
     const struct qcow2_state *st = im->state;
     struct qcow2_bitmap_work *work = st->writer->bitmaps;
+    const struct qcow2_new_bitmap *b = work->current;
     uint64_t bits = st->cluster_size * 8;
-    struct qcow2_reader r;
 
-    b->table_size = (uint32_t)div_up(qcow2_bitmap_bytes(st, b->granularity_bits), st->cluster_size);
-    qcow2_reader_init(&r, im, 0);
-    int status = qcow2_bitmap_begin(im, b);
-    for (; !status && work->index < b->table_size; work->index++) {
-        status = load(im, b, &r);
-        if (!status && (b->flags & QCOW2_BITMAP_AUTO) &&
-            qcow2_touched_bits(st->writer, b->granularity_bits, work->index * bits, bits,
-                               work->cluster)) {
-            work->marked = true;
-        }
-        if (!status) {
-            status = qcow2_bitmap_put_cluster(im);
-        }
+    if (!b->old_offset || work->index >= b->table_size) {
+        return FMT_OK;
     }
-    qcow2_reader_free(&r);
-    return status ? status : qcow2_bitmap_finish(im);
+    int status = b->cleared ? FMT_OK : load(im, b);
+    if (!status && (b->flags & QCOW2_BITMAP_AUTO) &&
+        qcow2_touched_bits(st->writer, b->granularity_bits, work->index * bits, bits,
+                           work->cluster)) {
+        work->marked = true;
+    }
+    return status;
 }
 
-int qcow2_bitmaps_carry(struct fmt_image *im)
+int qcow2_bitmaps_carry(struct fmt_image *im, const struct qcow2_new_bitmap *until)
 {
+    struct qcow2_bitmap_work *work = qcow2_writer(im)->bitmaps;
     int status = FMT_OK;
 
-    struct qcow2_bitmap_work *work = qcow2_writer(im)->bitmaps;
-
-    for (struct qcow2_new_bitmap *b = work->old; b && !status; b = b->next) {
+    for (struct qcow2_new_bitmap *b = work->old; b && b != until && !status; b = b->next) {
         if (!b->table_offset) {
-            status = carry(im, b);
-            work->current = status ? b : 0;
+            status = qcow2_bitmap_begin(im, b);
+            if (!status) {
+                status = qcow2_bitmap_finish(im);
+            }
         }
     }
     return status;

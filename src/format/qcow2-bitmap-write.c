@@ -3,7 +3,7 @@
 #include "format/qcow2-bitmap.h"
 
 /* The cluster at hand is complete: zeros need no place. */
-int qcow2_bitmap_put_cluster(struct fmt_image *im)
+static int put_cluster(struct fmt_image *im)
 {
     struct qcow2_state *st = im->state;
     struct qcow2_bitmap_work *b = st->writer->bitmaps;
@@ -27,9 +27,27 @@ int qcow2_bitmap_put_cluster(struct fmt_image *im)
     return status;
 }
 
+int qcow2_bitmap_go(struct fmt_image *im, uint64_t index)
+{
+    struct qcow2_bitmap_work *b = qcow2_writer(im)->bitmaps;
+    int status = FMT_OK;
+
+    while (!status && b->index < index) {
+        status = put_cluster(im);
+        /* a new one holds nothing: what was not set is left out */
+        b->index = b->current->old_offset ? b->index + 1 : index;
+        if (!status) {
+            status = qcow2_bitmap_base(im);
+        }
+    }
+    return status;
+}
+
 static void end_content(struct fmt_image *im)
 {
     struct qcow2_bitmap_work *b = qcow2_writer(im)->bitmaps;
+
+    qcow2_reader_free(&b->reader);
 
     im->env->free(im->env, b->table);
     im->env->free(im->env, b->cluster);
@@ -50,6 +68,10 @@ int qcow2_bitmap_begin(struct fmt_image *im, struct qcow2_new_bitmap *current)
     if (status) {
         return status;
     }
+    if (current->old_offset) {
+        current->table_size =
+            (uint32_t)div_up(qcow2_bitmap_bytes(st, current->granularity_bits), st->cluster_size);
+    }
     b->current = current;
     b->index = b->end = 0;
     b->marked = false;
@@ -59,7 +81,8 @@ int qcow2_bitmap_begin(struct fmt_image *im, struct qcow2_new_bitmap *current)
         end_content(im);
         return fmt_fail(im->env, FMT_E_NO_MEMORY);
     }
-    return FMT_OK;
+    qcow2_reader_init(&b->reader, im, 0);
+    return qcow2_bitmap_base(im);
 }
 
 /* Clusters of the bitmap being written are free again. */
@@ -89,7 +112,7 @@ int qcow2_bitmap_finish(struct fmt_image *im)
     }
     uint64_t bytes = b->current->table_size * 8ull;
     uint64_t n = div_up(bytes, st->cluster_size);
-    int status = qcow2_bitmap_put_cluster(im);
+    int status = qcow2_bitmap_go(im, max_u64(b->current->table_size, b->index + 1));
     if (!status) {
         status = qcow2_alloc(im, n, QCOW2_PLACE_NEW_DATA, &place);
     }
@@ -120,10 +143,7 @@ static int put_bits(struct fmt_image *im, uint64_t at, const uint8_t *bits, uint
         uint64_t within = at & (st->cluster_size - 1);
         uint64_t some = min_u64(length, st->cluster_size - within);
 
-        if (at >> st->header.cluster_bits != b->index) {
-            status = qcow2_bitmap_put_cluster(im);
-            b->index = at >> st->header.cluster_bits;
-        }
+        status = qcow2_bitmap_go(im, at >> st->header.cluster_bits);
         for (uint64_t i = 0; !status && i < some; i++) {
             b->cluster[within + i] = bits[i];
             b->marked |= bits[i] != 0;
@@ -136,14 +156,19 @@ static int put_bits(struct fmt_image *im, uint64_t at, const uint8_t *bits, uint
     return status;
 }
 
-/* The one of that name, looked for from the last one on: they come in order. */
+static bool is_named(const struct qcow2_new_bitmap *b, const struct qcow2_text *name)
+{
+    return b->name_length == name->length && !__builtin_memcmp(b->name, name->data, name->length);
+}
+
+/* Of those that were added, looked for from the last one on: they come in order. */
 static struct qcow2_new_bitmap *find(const struct qcow2_bitmap_work *b,
                                      const struct qcow2_text *name)
 {
-    struct qcow2_new_bitmap *start = b->current ? b->current : b->first, *at = start;
+    struct qcow2_new_bitmap *start = b->current && !b->current->old_offset ? b->current : b->first;
+    struct qcow2_new_bitmap *at = start;
 
-    while (at && (at->name_length != name->length ||
-                  __builtin_memcmp(at->name, name->data, name->length))) {
+    while (at && !is_named(at, name)) {
         at = at->next ? at->next : b->first;
         if (at == start) {
             return 0;
@@ -152,13 +177,37 @@ static struct qcow2_new_bitmap *find(const struct qcow2_bitmap_work *b,
     return at;
 }
 
+struct qcow2_new_bitmap *qcow2_bitmap_by_name(const struct qcow2_bitmap_work *work,
+                                              const struct qcow2_text *name)
+{
+    struct qcow2_new_bitmap *b = work->old;
+
+    while (b && !is_named(b, name)) {
+        b = b->next;
+    }
+    return b ? b : find(work, name);
+}
+
+int qcow2_bitmap_turn(struct fmt_image *im, struct qcow2_new_bitmap *bitmap)
+{
+    const struct qcow2_bitmap_work *b = qcow2_writer(im)->bitmaps;
+
+    if (b->table && b->current == bitmap) {
+        return FMT_OK;
+    }
+    int status = qcow2_bitmap_finish(im);
+    if (!status) {
+        status = qcow2_bitmaps_carry(im, bitmap);
+    }
+    return status ? status : qcow2_bitmap_begin(im, bitmap);
+}
+
 int qcow2_bitmap_set(struct fmt_image *im, const struct qcow2_bitmap_args *args,
                      struct props_writer *out)
 {
     struct qcow2_state *st = im->state;
     struct qcow2_bitmap_work *b = st->writer ? st->writer->bitmaps : 0;
     struct qcow2_new_bitmap *bitmap = b ? find(b, &args->name) : 0;
-    int status = FMT_OK;
 
     if (!bitmap || bitmap->table_offset ||
         !range_fits(args->at, args->bits.length,
@@ -166,15 +215,7 @@ int qcow2_bitmap_set(struct fmt_image *im, const struct qcow2_bitmap_args *args,
         (b->table && b->current == bitmap && args->bits.length && args->at < b->end)) {
         return fmt_fail(im->env, FMT_E_BAD_JOB);
     }
-    if (!b->table || b->current != bitmap) {
-        status = qcow2_bitmap_finish(im);
-        if (!status) {
-            status = qcow2_bitmaps_carry(im);
-        }
-        if (!status) {
-            status = qcow2_bitmap_begin(im, bitmap);
-        }
-    }
+    int status = qcow2_bitmap_turn(im, bitmap);
     return status ? status : put_bits(im, args->at, args->bits.data, args->bits.length);
 }
 
@@ -192,7 +233,8 @@ int qcow2_bitmap_give_back(struct fmt_image *im, uint64_t table_offset, uint32_t
         uint64_t entry = status ? 0 : be64_load(p);
         uint64_t place = entry & QCOW2_BITMAP_TABLE_OFFSET;
         if (place && qcow2_bitmap_entry_valid(st, entry)) {
-            status = qcow2_lower(im, place >> bits, 1, false);
+            /* the file system may have them at once; qemu-img does so, too */
+            status = qcow2_lower(im, place >> bits, 1, true);
         }
     }
     qcow2_reader_free(&r);

@@ -6,13 +6,21 @@
  *   list    from: index. Answer: "size" (bytes of disk the bitmaps are about), objects "bitmap"
  *           { name, granularity (bytes), enabled, inconsistent, entry }, and "next", the index to
  *           go on from, unless the list is complete.
- *   read    entry (as listed), at: byte of the bitmap. Answer: "bits" from byte "at" on: what
- *           stands in front of it is zeros; nothing: only zeros follow.
+ *   find    name. Answer: "size" and the object "bitmap" of that name; nothing: there is none.
+ *   read    entry (as listed) or name, at: byte of the bitmap. Answer: "bits" from byte "at" on:
+ *           what stands in front of it is zeros; nothing: only zeros follow. What was changed and
+ *           not stored is not seen.
  *   add     name, granularity, enabled; dry-run: only see whether it can be. Bitmaps end up in the
  *           opposite order, behind those that were there.
  *   set     name (of one that was added), at, bits: front to back, what is left out is zeros, as
  *           is what was not set before another bitmap's turn. Without bits: begin it.
- *   store   publish all that were added. Closing the image does it, too.
+ *   remove  name: the directory without it is published at once.
+ *   clear   name: nothing of what it holds is kept.
+ *   record  name, enabled: whether it notes what is written.
+ *   merge   name, granularity, at, bits: those of another bitmap, from its byte "at" on, are set
+ *           in this one, as far as they are about [from, to) of the disk (to 0: its end). In the
+ *           order of the disk; the place in the file is that of a bitmap's turn, as with "set".
+ *   store   publish all that was changed. Closing the image does it, too.
  *   drop    forget what was added and not stored.
  * A bit stands for one granule of the disk, the lowest bit of a byte first (spec "Bitmap data").
  */
@@ -26,7 +34,7 @@
 
 struct qcow2_bitmap_args {
     struct qcow2_text name, bits;
-    uint64_t granularity, entry, at, from;
+    uint64_t granularity, entry, at, from, to;
     uint64_t enabled, dry_run;
 };
 
@@ -38,6 +46,7 @@ struct qcow2_new_bitmap {
     uint64_t old_offset;   /* of the table that it has in the present directory; 0: none */
     uint32_t old_size;
     uint32_t flags;
+    bool cleared; /* of the old table nothing is kept */
     uint8_t granularity_bits;
     uint16_t name_length;
     uint8_t name[];
@@ -56,12 +65,13 @@ struct qcow2_bitmap_work {
     uint64_t directory_size;        /* bytes of the entries of both */
     /* the one whose turn it is */
     struct qcow2_new_bitmap *current;
-    uint64_t *table;  /* its table, big endian; NULL: none is being written */
-    uint8_t *cluster; /* of its bits */
-    uint64_t index;   /* of that cluster */
-    uint64_t end;     /* byte of the bitmap behind the last that was set */
-    bool flushed;     /* the tables of the disk are in place: it comes before bitmaps */
-    bool marked;      /* the cluster holds a bit that is not zero */
+    uint64_t *table;            /* its table, big endian; NULL: none is being written */
+    uint8_t *cluster;           /* of its bits */
+    uint64_t index;             /* of that cluster */
+    struct qcow2_reader reader; /* of the old table */
+    uint64_t end;               /* byte of the bitmap behind the last that was set */
+    bool flushed;               /* the tables of the disk are in place: it comes before bitmaps */
+    bool marked;                /* the cluster holds a bit that is not zero */
 };
 
 /* Bytes of bits for the whole disk. */
@@ -79,12 +89,27 @@ int qcow2_bitmap_store(struct fmt_image *im, const struct qcow2_bitmap_args *arg
                        struct props_writer *out);
 int qcow2_bitmap_drop(struct fmt_image *im, const struct qcow2_bitmap_args *args,
                       struct props_writer *out);
+int qcow2_bitmap_find(struct fmt_image *im, const struct qcow2_bitmap_args *args,
+                      struct props_writer *out);
+int qcow2_bitmap_remove(struct fmt_image *im, const struct qcow2_bitmap_args *args,
+                        struct props_writer *out);
+int qcow2_bitmap_clear(struct fmt_image *im, const struct qcow2_bitmap_args *args,
+                       struct props_writer *out);
+int qcow2_bitmap_record(struct fmt_image *im, const struct qcow2_bitmap_args *args,
+                        struct props_writer *out);
+int qcow2_bitmap_merge(struct fmt_image *im, const struct qcow2_bitmap_args *args,
+                       struct props_writer *out);
 int qcow2_bitmap_call(struct fmt_image *im, struct props_reader in, struct props_writer *out);
 
 /* Take the bitmaps of an image into use that is about to be changed (qcow2-bitmap-use.c). */
 int qcow2_bitmaps_use(struct fmt_image *im);
-/* Write the old ones anew, with what was touched: nothing is touched after that. */
-int qcow2_bitmaps_carry(struct fmt_image *im);
+/* Write the old ones anew, with what was touched: nothing is touched after that. Those in front of
+ * until only; NULL: all. */
+int qcow2_bitmaps_carry(struct fmt_image *im, const struct qcow2_new_bitmap *until);
+/* The old bits of the cluster at hand, and those for what was touched, into it. */
+int qcow2_bitmap_base(struct fmt_image *im);
+/* Set the bits [first, end). */
+void qcow2_set_bits(uint8_t *bytes, uint64_t first, uint64_t end);
 /* Everything is published and the directory is new: the old tables are not needed any more. */
 int qcow2_bitmaps_leave(struct fmt_image *im);
 /* Is there something to be stored? */
@@ -100,8 +125,22 @@ int qcow2_touch(struct fmt_image *im, uint64_t start, uint64_t length);
 /* Make work and its content buffers. */
 int qcow2_bitmap_work_make(struct fmt_image *im);
 int qcow2_bitmap_begin(struct fmt_image *im, struct qcow2_new_bitmap *b);
-/* The cluster at work->index is filled: give it a place if it is marked, clear it. */
-int qcow2_bitmap_put_cluster(struct fmt_image *im);
+/* The clusters in front of index are filled: give them a place where they are marked. The cluster
+ * at hand is that of index then, with what it held until now. */
+int qcow2_bitmap_go(struct fmt_image *im, uint64_t index);
+/* It is the turn of b: those that come before it are written. */
+int qcow2_bitmap_turn(struct fmt_image *im, struct qcow2_new_bitmap *b);
+/* The one of that name among those of the image, then those added; NULL. */
+struct qcow2_new_bitmap *qcow2_bitmap_by_name(const struct qcow2_bitmap_work *work,
+                                              const struct qcow2_text *name);
+/* Write a directory of the bitmaps: as they will be, or, with present, as they are on the disk and
+ * without that one. *ret is where it lies, all zeros if there are none left. */
+int qcow2_bitmaps_write_directory(struct fmt_image *im, const struct qcow2_new_bitmap *present,
+                                  struct qcow2_bitmaps *ret);
+/* The header names that directory, and the one before is given up. */
+int qcow2_bitmaps_publish(struct fmt_image *im, const struct qcow2_bitmaps *d);
+/* The references of a directory are given up. */
+int qcow2_bitmaps_free_directory(struct fmt_image *im, const struct qcow2_bitmaps *d);
 /* The references of a bitmap's table, and the table, are given up. */
 int qcow2_bitmap_give_back(struct fmt_image *im, uint64_t table_offset, uint32_t table_size);
 /* Bytes of a directory entry. */
