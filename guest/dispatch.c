@@ -98,6 +98,7 @@ static int job_open(struct dispatcher *d, const struct abi_job *job, struct abi_
     }
     forget_image(d);
     d->image.flags = req.flags;
+    d->image.seed = req.seed;
     facts.format = req.format;
     d->image.driver = driver;
     int r = driver->open(&d->image, &facts, &props);
@@ -125,6 +126,7 @@ static int job_create(struct dispatcher *d, const struct abi_job *job, struct ab
     }
     forget_image(d);
     d->image.flags = ABI_OPEN_WRITE;
+    d->image.seed = req.seed;
     d->image.data_handle = (uint32_t)job->arg[0];
     facts.format = req.format;
     d->image.driver = driver;

@@ -141,6 +141,17 @@ const struct abi_facts *image_facts(const Image *img)
     return &img->facts;
 }
 
+gboolean image_backing_stale(const Image *img)
+{
+    return FALSE;
+}
+
+gboolean image_refuse_stale(GError **error)
+{
+    g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_IO, g_strerror(EINVAL));
+    return FALSE;
+}
+
 Image *image_backing(const Image *img)
 {
     return img->backing;

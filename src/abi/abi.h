@@ -247,10 +247,12 @@ struct abi_open {
     struct abi_head head;
     uint32_t format; /* IN enum abi_format */
     uint32_t flags;  /* IN enum abi_open_flags */
+    uint64_t seed;   /* IN random, for an id that changes with the content */
 };
-_Static_assert(sizeof(struct abi_open) == 16, "abi_open");
+_Static_assert(sizeof(struct abi_open) == 24, "abi_open");
 ABI_AT(abi_open, format, 8);
 ABI_AT(abi_open, flags, 12);
+ABI_AT(abi_open, seed, 16);
 
 enum abi_role {
     ABI_ROLE_FILE = 0,      /* the image file itself; always handle 0 */
@@ -274,6 +276,8 @@ enum abi_fact_flags {
     ABI_FACT_V2 = 1 << 12,               /* qcow2 compat 0.10 */
     ABI_FACT_LAZY_REFCOUNTS = 1 << 13,
     ABI_FACT_EXTENDED_L2 = 1 << 14,
+    ABI_FACT_CONTENT_ID = 1 << 15,
+    ABI_FACT_PARENT_ID = 1 << 16, /* what is not allocated cannot be read with another */
 };
 
 struct abi_facts {
@@ -286,8 +290,10 @@ struct abi_facts {
     uint32_t codec;           /* OUT enum abi_codec_id of compressed clusters */
     uint32_t snapshots;       /* OUT */
     uint64_t vm_state_offset; /* OUT bytes */
+    uint32_t content_id;      /* OUT with ABI_FACT_CONTENT_ID: another one after each writing */
+    uint32_t parent_id;       /* OUT with ABI_FACT_PARENT_ID: what the backing file's has to be */
 };
-_Static_assert(sizeof(struct abi_facts) == 48, "abi_facts");
+_Static_assert(sizeof(struct abi_facts) == 56, "abi_facts");
 ABI_AT(abi_facts, format, 8);
 ABI_AT(abi_facts, flags, 12);
 ABI_AT(abi_facts, virtual_size, 16);
@@ -296,9 +302,12 @@ ABI_AT(abi_facts, subcluster_size, 28);
 ABI_AT(abi_facts, codec, 32);
 ABI_AT(abi_facts, snapshots, 36);
 ABI_AT(abi_facts, vm_state_offset, 40);
+ABI_AT(abi_facts, content_id, 48);
+ABI_AT(abi_facts, parent_id, 52);
 
 enum abi_info_part {
-    ABI_INFO_SPECIFIC = 0,  /* the members of format-specific.data; "type" is the format */
+    ABI_INFO_SPECIFIC = 0,  /* the members of format-specific.data; "type" is the format. U64 "file"
+                               of an object is a handle, shown as "filename" */
     ABI_INFO_SNAPSHOTS = 1, /* list of objects id, name, vm-state-size, date-sec, ... */
     ABI_INFO_NAMES = 2,     /* backing-file, backing-format, data-file as at OPEN */
     ABI_INFO_USED = 3,      /* used-clusters: those of the image file with a count above zero */
@@ -448,11 +457,13 @@ struct abi_create {
     uint32_t format;       /* IN */
     uint32_t flags;        /* IN */
     uint64_t virtual_size; /* IN bytes */
+    uint64_t seed;         /* IN random, for ids */
 };
-_Static_assert(sizeof(struct abi_create) == 24, "abi_create");
+_Static_assert(sizeof(struct abi_create) == 32, "abi_create");
 ABI_AT(abi_create, format, 8);
 ABI_AT(abi_create, flags, 12);
 ABI_AT(abi_create, virtual_size, 16);
+ABI_AT(abi_create, seed, 24);
 
 /* abi_create.flags of ABI_JOB_MEASURE: an image is to be copied. The property "source-data" (u64)
  * then tells how many bytes of it, counted in units of abi_measure.unit, hold data; the first

@@ -8,7 +8,7 @@
  * are the values in decimal, {0d} as signed numbers, {0x} in hexadecimal, {0#}
  * the same with 0x in front of all but zero (printf's %#x), {0e} the words for
  * that errno; {s} is the text that goes along, up to its first zero byte, {t}
- * what follows that; {errno} the words for io_errno. The numbers follow the
+ * what follows that; {errno} the words for io_errno; {file} the name of the image. The numbers follow the
  * order of the enum below, never the rows.
  *
  * Payload code uses the enumerators only; the words are compiled into the host.

@@ -52,7 +52,7 @@ static guint group(const CopyPart *parts, guint n)
 
     while (is_stored(&parts[0].run) && i < n && i < MOST_TOGETHER && is_stored(&parts[i].run) &&
            (coded += coded_length(&parts[i].run)) <= MOST_CODED &&
-           parts[i].run.layer == parts[0].run.layer &&
+           parts[i].run.layer == parts[0].run.layer && parts[i].run.stale == parts[0].run.stale &&
            parts[i].run.start == parts[i - 1].run.start + parts[i - 1].run.length &&
            parts[i].buf == parts[i - 1].buf + parts[i - 1].run.length) {
         i++;
@@ -65,6 +65,9 @@ static gboolean read_group(CopyReader *reader, const CopyPart *parts, guint n, G
     const CopyRun *run = &parts[0].run;
 
     if (is_stored(run)) {
+        if (run->stale) {
+            return image_refuse_stale(error);
+        }
         for (guint i = 0; i < n; i++) {
             reader->extents[i] = parts[i].run.extent;
         }

@@ -244,6 +244,7 @@ gboolean copy_walk_next(CopyWalk *walk, CopyRun *ret_run, gboolean *ret_more, GE
             }
             break;
         }
+        run.stale |= image_backing_stale(layer->img);
     }
     run.length = left;
     run_cut(&run, left);

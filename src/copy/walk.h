@@ -23,6 +23,7 @@ typedef struct {
     gboolean has_offset;
     gboolean lost;            /* never from a walk: could not be read, zeros will do */
     gboolean behind;          /* a layer below ends in front of it, and so it is zeros */
+    gboolean stale;           /* an image above the layer stands on other content than it has */
     gboolean last;            /* the run ends where the image ends */
     guint64 offset;           /* in file, when has_offset */
     guint depth;              /* 0: the image itself, 1: its backing file, ... */

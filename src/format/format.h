@@ -64,6 +64,7 @@ struct fmt_image {
     void *state;
     uint32_t flags;       /* enum abi_open_flags */
     uint32_t data_handle; /* handle with ABI_ROLE_DATA_FILE, 0 if none */
+    uint64_t seed;        /* random bits of the host */
 };
 
 /* NULL members mean: not supported, answered with FMT_E_UNSUPPORTED. */

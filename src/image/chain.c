@@ -99,6 +99,13 @@ static Image *open_below(Image *img, GError **error)
     return g_steal_pointer(&below);
 }
 
+/* An image may say which content its backing file has to have. */
+static gboolean is_stale(const struct abi_facts *facts, const struct abi_facts *below)
+{
+    return (facts->flags & ABI_FACT_PARENT_ID) != 0 &&
+           ((below->flags & ABI_FACT_CONTENT_ID) == 0 || below->content_id != facts->parent_id);
+}
+
 gboolean image_open_backing(Image *img, GError **error)
 {
     guint levels = 0;
@@ -112,6 +119,7 @@ gboolean image_open_backing(Image *img, GError **error)
             break;
         }
         img->backing = open_below(img, error);
+        img->stale = img->backing != NULL && is_stale(&img->facts, &img->backing->facts);
         if (img->backing == NULL) {
             for (guint i = 0; i <= levels; i++) {
                 g_prefix_error(error, "Could not open backing file: ");

@@ -207,7 +207,7 @@ static gboolean lock_stores(Image *img, GError **error)
 static gboolean write_format(Image *img, guint64 size, GBytes *options, guint64 data_handle,
                              GError **error)
 {
-    struct abi_create head = { { sizeof head, ABI_JOB_CREATE, ABI_VERSION }, img->format, 0, size };
+    struct abi_create head = { { sizeof head, ABI_JOB_CREATE, ABI_VERSION }, img->format, 0, size, image_seed() };
     g_autoptr(GByteArray) in = g_byte_array_new();
     CellCall call = { .op = ABI_JOB_CREATE, .arg = { data_handle } };
     gsize length = 0;

@@ -117,6 +117,7 @@ struct Image {
     ImageOptions *backing_options; /* overrides of "backing.*"; NULL: none */
     gboolean backing_none;         /* "backing": null */
     Image *backing;
+    gboolean stale; /* the backing file is not, or not any more, the one this image stands on */
 
     KnownExtents *known; /* guarded by driver */
     GMutex decoded_mutex;
@@ -157,6 +158,8 @@ gboolean image_attach_data_file(Image *img, ImageOptions *data_options, GError *
 Image *image_new(ImageFlags flags, IoFlags cache);
 void image_set_format(Image *img, guint32 format, const char *name);
 int image_add_handle(Image *img, IoFile *file, CellRights rights, guint64 max_size, GError **error);
+/* Random bits for the ids a driver makes; a cell has none of its own. */
+guint64 image_seed(void);
 /* A message about a file that an image names: without what a terminal would obey. */
 void image_safe_error(GError **error);
 /* How big a cell may let a file become, bytes. */

@@ -101,6 +101,10 @@ const char *image_backing_full(
 const char *image_backing_format(const Image *img); /* recorded, NULL if none */
 const char *image_data_file(const Image *img);      /* recorded, NULL if none */
 Image *image_backing(const Image *img);             /* opened one, or NULL */
+/* The backing file's content is not what img was made for: what img leaves to it cannot be read. */
+gboolean image_backing_stale(const Image *img);
+/* FALSE, and the error of reading it. */
+gboolean image_refuse_stale(GError **error);
 IoFile *image_file(const Image *img);               /* of the file node */
 IoFile *image_file_by_handle(Image *img, guint32 handle);
 

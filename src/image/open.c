@@ -103,6 +103,7 @@ static gboolean open_format(Image *img, IoFile *file, GError **error)
         return FALSE;
     }
     in.flags |= io_writable(file) ? ABI_OPEN_WRITE : 0;
+    in.seed = image_seed();
     in.flags |= img->flags & IMAGE_CHECK ? ABI_OPEN_CHECK : 0;
     in.flags |= img->flags & IMAGE_NO_IO ? ABI_OPEN_NO_IO : 0;
     in.flags |= img->flags & IMAGE_INACTIVE ? ABI_OPEN_INACTIVE : 0;

@@ -60,6 +60,12 @@ static gboolean read_cooked(Image *img, const struct abi_extent *e, guint8 *buf,
     return ok;
 }
 
+gboolean image_refuse_stale(GError **error)
+{
+    g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_IO, g_strerror(EINVAL));
+    return FALSE;
+}
+
 static gboolean read_layer(Image *img, guint64 offset, guint8 *buf, gsize length, GError **error)
 {
     struct abi_extent e[IMAGE_BATCH];
@@ -81,6 +87,10 @@ static gboolean read_layer(Image *img, guint64 offset, guint8 *buf, gsize length
                 ok = read_cooked(img, &e[i], buf, error);
                 break;
             case ABI_EXT_HOLE:
+                if (img->stale) {
+                    ok = image_refuse_stale(error);
+                    break;
+                }
                 if (img->backing != NULL) {
                     ok = image_read(img->backing, e[i].guest_offset, buf, part, error);
                     break;

@@ -88,6 +88,14 @@ static gboolean add_part(Value *object, Image *img, guint32 part, GError **error
     return TRUE;
 }
 
+/* A driver knows files by handle only. */
+static const char *name_of_handle(guint64 handle, gpointer img)
+{
+    IoFile *file = handle <= G_MAXUINT32 ? image_file_by_handle(img, (guint32)handle) : NULL;
+
+    return file != NULL ? io_path(file) : "";
+}
+
 static gboolean add_specific(Value *info, Image *img, GError **error)
 {
     Value *specific, *data;
@@ -103,6 +111,7 @@ static gboolean add_specific(Value *info, Image *img, GError **error)
     if (!add_part(data, img, ABI_INFO_SPECIFIC, error)) {
         return FALSE;
     }
+    value_name_numbers(data, "file", "filename", name_of_handle, img);
     if (!profile_has(FACT_LUKS_DETACHED_HEADER)) {
         value_remove_within(data, "encrypt", "detached-header");
     }

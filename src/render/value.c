@@ -206,6 +206,25 @@ void value_remove_within(Value *object, const char *key, const char *member)
     }
 }
 
+void value_name_numbers(Value *value, const char *key, const char *new_key,
+                        const char *(*name)(guint64 number, gpointer user_data), gpointer user_data)
+{
+    if (value->type != VALUE_OBJECT && value->type != VALUE_LIST) {
+        return;
+    }
+    for (guint i = 0; i < value->members->len; i++) {
+        ValueMember *m = &g_array_index(value->members, ValueMember, i);
+
+        value_name_numbers(m->value, key, new_key, name, user_data);
+        if (m->value->type == VALUE_UINT && g_strcmp0(m->key, key) == 0) {
+            g_free(m->key);
+            m->key = g_strdup(new_key);
+            m->value->type = VALUE_STRING;
+            m->value->string = g_strdup(name(m->value->number, user_data));
+        }
+    }
+}
+
 static int compare_members(gconstpointer a, gconstpointer b)
 {
     const ValueMember *x = *(const ValueMember *const *)a, *y = *(const ValueMember *const *)b;

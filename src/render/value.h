@@ -60,6 +60,11 @@ const Value *value_find(const Value *object, const char *key);
 void value_remove(Value *object, const char *key);
 /* The same in the object that is member key of object. */
 void value_remove_within(Value *object, const char *key, const char *member);
+/* Every number under key, in value or anywhere within it, becomes the text that name() has for it,
+ * under new_key. */
+void value_name_numbers(Value *value, const char *key, const char *new_key,
+                        const char *(*name)(guint64 number, gpointer user_data),
+                        gpointer user_data);
 /* The members of an object or list, ordered as qemu-img prints them: of const ValueMember *. */
 GPtrArray *value_order(const Value *value);
 
