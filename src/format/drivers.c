@@ -2,6 +2,7 @@
 /* All drivers, in the order they are probed. A new driver is one line here. */
 #include "format/probe-others.h"
 #include "format/qcow2.h"
+#include "format/vmdk.h"
 
 const struct fmt_driver *const fmt_drivers[] = {
     &qcow2_driver, &qcow_driver,      &qed_driver,  &vmdk_driver,  &vdi_driver,   &vpc_driver,

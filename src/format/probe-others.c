@@ -43,42 +43,6 @@ static uint32_t qed_probe(const uint8_t *head, uint32_t length)
     return HAS(0, "QED\0") ? 100 : 0;
 }
 
-/* A sparse extent's magic, or a descriptor: comment lines and lines of blanks,
- * then "version=" 1, 2 or 3 alone on its line. */
-static uint32_t vmdk_probe(const uint8_t *head, uint32_t length)
-{
-    if (HAS(0, "KDMV") || HAS(0, "COWD")) {
-        return 100;
-    }
-    uint32_t end = length < LOOK ? length : LOOK;
-    uint32_t at = 0;
-    while (at < end) {
-        if (head[at] == '#') {
-            while (at < end && head[at] != '\n') {
-                at++;
-            }
-            at++;
-        } else if (head[at] == ' ') {
-            while (at < end && head[at] == ' ') {
-                at++;
-            }
-            at += HAS(at, "\r\n");
-            if (byte_at(head, length, at) != '\n') {
-                return 0;
-            }
-            at++;
-        } else {
-            uint32_t version = (uint32_t)byte_at(head, length, at + 8) - '0';
-            uint32_t tail = at + 9;
-            return HAS(at, "version=") && version >= 1 && version <= 3 &&
-                           (HAS(tail, "\n") || HAS(tail, "\r\n"))
-                       ? 100
-                       : 0;
-        }
-    }
-    return 0;
-}
-
 static uint32_t vdi_probe(const uint8_t *head, uint32_t length)
 {
     return le32_at(head, length, 64) == 0xbeda107f ? 100 : 0;
@@ -134,11 +98,6 @@ const struct fmt_driver qed_driver = {
     .name = "qed",
     .format = ABI_FORMAT_QED,
     .probe = qed_probe,
-};
-const struct fmt_driver vmdk_driver = {
-    .name = "vmdk",
-    .format = ABI_FORMAT_VMDK,
-    .probe = vmdk_probe,
 };
 const struct fmt_driver vdi_driver = {
     .name = "vdi",

@@ -11,7 +11,6 @@
 
 extern const struct fmt_driver qcow_driver;
 extern const struct fmt_driver qed_driver;
-extern const struct fmt_driver vmdk_driver;
 extern const struct fmt_driver vdi_driver;
 extern const struct fmt_driver vpc_driver;
 extern const struct fmt_driver vhdx_driver;

@@ -146,6 +146,11 @@ gboolean image_set_bound(Image *img, guint64 virtual_size, GError **error)
     return TRUE;
 }
 
+guint64 image_seed(void)
+{
+    return (guint64)g_random_int() << 32 | g_random_int();
+}
+
 /* ---- calls of the cell --------------------------------------------------------------- */
 
 /* What a driver has to say while it works is said at once. */
@@ -175,7 +180,7 @@ gboolean image_call_locked(Image *img, CellCall *call, gint *ret_errno, GError *
     if (call->result.status >= 0) {
         return TRUE;
     }
-    g_autofree char *words = words_of_result(&call->result);
+    g_autofree char *words = words_of_result_in(&call->result, img->path != NULL ? img->path : "");
     g_set_error_literal(error, IMAGE_ERROR,
                         call->result.status == FMT_E_IO ? IMAGE_ERROR_IO : IMAGE_ERROR_FORMAT,
                         words);
@@ -293,6 +298,11 @@ const char *image_data_file(const Image *img)
 Image *image_backing(const Image *img)
 {
     return img->backing;
+}
+
+gboolean image_backing_stale(const Image *img)
+{
+    return img->stale;
 }
 
 IoFile *image_file(const Image *img)

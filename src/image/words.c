@@ -8,10 +8,7 @@
 #include "profile/profile.h"
 
 static const WordsTable *const tables[] = {
-    &words_general,
-    &words_luks,
-    &words_qcow2,
-    &words_qcow2_create,
+    &words_general, &words_luks, &words_qcow2, &words_qcow2_create, &words_vmdk,
 };
 
 /* The last row of code that is not newer than the profile; NULL if there is none. */
@@ -67,8 +64,9 @@ char *words_printable(const void *bytes, gsize length)
 
 /* The two parts of a text, made safe. */
 typedef struct {
-    char *first;  /* {s} */
-    char *second; /* {t}: behind the first zero byte */
+    char *first;      /* {s} */
+    char *second;     /* {t}: behind the first zero byte */
+    const char *file; /* {file} */
 } Texts;
 
 static Texts texts_of(const void *text, gsize length)
@@ -88,6 +86,10 @@ static gboolean expand(GString *out, const char *name, gsize length, const guint
 {
     if (length == 1 && (*name == 's' || *name == 't')) {
         g_string_append(out, *name == 's' ? texts->first : texts->second);
+        return TRUE;
+    }
+    if (length == 4 && strncmp(name, "file", 4) == 0) {
+        g_string_append(out, texts->file);
         return TRUE;
     }
     if (length == 5 && strncmp(name, "errno", 5) == 0) {
@@ -121,8 +123,8 @@ static gboolean expand(GString *out, const char *name, gsize length, const guint
     return FALSE;
 }
 
-char *words_of(gint code, const guint64 *args, guint n_args, const void *text, gsize text_length,
-               gint error)
+static char *make(gint code, const guint64 *args, guint n_args, const void *text, gsize text_length,
+                  gint error, const char *file)
 {
     const WordsRow *row = find_row(code);
     GString *out = g_string_new(NULL);
@@ -134,6 +136,7 @@ char *words_of(gint code, const guint64 *args, guint n_args, const void *text, g
     }
     error = row_errno(row, error);
     texts = texts_of(text, text_length);
+    texts.file = file;
     for (const char *p = row->words; *p != '\0'; p++) {
         const char *close = *p == '{' ? strchr(p, '}') : NULL;
 
@@ -152,10 +155,21 @@ char *words_of(gint code, const guint64 *args, guint n_args, const void *text, g
     return g_string_free(out, FALSE);
 }
 
+char *words_of(gint code, const guint64 *args, guint n_args, const void *text, gsize text_length,
+               gint error)
+{
+    return make(code, args, n_args, text, text_length, error, "");
+}
+
+char *words_of_result_in(const struct abi_result *result, const char *file)
+{
+    return make(result->status, result->err_arg, G_N_ELEMENTS(result->err_arg), result->text,
+                MIN(result->text_length, ABI_ERROR_TEXT), (gint)result->io_errno, file);
+}
+
 char *words_of_result(const struct abi_result *result)
 {
-    return words_of(result->status, result->err_arg, G_N_ELEMENTS(result->err_arg), result->text,
-                    MIN(result->text_length, ABI_ERROR_TEXT), (gint)result->io_errno);
+    return words_of_result_in(result, "");
 }
 
 gint words_errno(const struct abi_result *result)

@@ -36,10 +36,13 @@ extern const WordsTable words_general;
 extern const WordsTable words_luks;
 extern const WordsTable words_qcow2;
 extern const WordsTable words_qcow2_create;
+extern const WordsTable words_vmdk;
 
 /* Words of a result whose status is negative. Never NULL; a code without a row
  * gives a sentence with the number. Free with g_free. */
 char *words_of_result(const struct abi_result *result);
+/* The same; file: name of the image, for {file}. */
+char *words_of_result_in(const struct abi_result *result, const char *file);
 /* The errno that goes with it (positive): the host's if one is recorded. */
 gint words_errno(const struct abi_result *result);
 /* Words of a message of a check, text being the bytes behind the struct (may be NULL). Free with

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* As qemu-img's: each grain begins in front of the end of the file; the first that does not ends
+ * the check. */
+#include "format/vmdk.h"
+
+#define EINVAL_ 22u
+#define EIO_ 5u
+
+/* Say it at once, as nothing of a check that fails is kept. */
+static int tell(struct fmt_image *im, struct props_writer *messages, int code, uint64_t guest)
+{
+    const struct abi_message m = {
+        .code = code,
+        .stream = ABI_STREAM_ERR,
+        .arg = { guest / VMDK_SECTOR },
+    };
+    int status = fmt_message(im->env, messages, &m, 0, 0);
+
+    return status ? status : im->env->emit(im->env, messages);
+}
+
+static int fail(struct fmt_image *im, uint32_t error)
+{
+    im->env->result->io_errno = error;
+    return fmt_fail(im->env, FMT_E_IO);
+}
+
+/* The grains of one table, from guest to stop. */
+static int check_table(struct fmt_image *im, const struct vmdk_table *table, uint64_t guest,
+                       uint64_t stop, uint64_t file_end, struct props_writer *messages)
+{
+    const struct vmdk_state *st = im->state;
+
+    for (uint32_t i = 0; guest < stop; i++, guest += st->grain) {
+        uint32_t entry = vmdk_entry(table, i);
+
+        if (!vmdk_is_zero(st, entry) && (uint64_t)entry * VMDK_SECTOR >= file_end && entry) {
+            int status = tell(im, messages, VMDK_M_BEHIND_EOF, guest);
+            return status ? status : fail(im, EINVAL_);
+        }
+    }
+    return FMT_OK;
+}
+
+int vmdk_check(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
+               struct props_writer *messages)
+{
+    const struct vmdk_state *st = im->state;
+    uint64_t file_size;
+    int status = fix ? fmt_fail(im->env, FMT_E_UNSUPPORTED) : fmt_file_size(im->env, 0, &file_size);
+
+    if (status) {
+        return status;
+    }
+    file_size = div_up(file_size, VMDK_SECTOR) * VMDK_SECTOR;
+    for (uint64_t guest = 0; guest < st->size && !status; guest += st->span) {
+        struct vmdk_table *table;
+        uint32_t index;
+
+        status = vmdk_table_get(im, guest, &table, &index);
+        if (status == FMT_E_IO) {
+            int told = tell(im, messages, VMDK_M_NO_TABLE, guest);
+            status = told ? told : fail(im, EIO_);
+        } else if (!status) {
+            status = check_table(im, table, guest, min_u64(st->size, guest + st->span), file_size,
+                                 messages);
+        }
+    }
+    return status;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "format/vmdk.h"
+
+const struct fmt_driver vmdk_driver = {
+    .name = "vmdk",
+    .format = ABI_FORMAT_VMDK,
+    .probe = vmdk_probe,
+    .open = vmdk_open,
+    .info = vmdk_info,
+    .extents = vmdk_extents,
+    .check = vmdk_check,
+};
