@@ -9,6 +9,7 @@ int qcow2_call(struct fmt_image *im, uint32_t call, struct props_reader in,
         uint32_t call;
         int (*run)(struct fmt_image *im, struct props_reader in, struct props_writer *out);
     } calls[] = {
+        { ABI_CALL_SNAPSHOT, qcow2_snapshot_call },
         { ABI_CALL_BITMAP, qcow2_bitmap_call },
         { ABI_CALL_SET_BACKING, qcow2_set_backing },
     };

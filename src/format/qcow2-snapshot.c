@@ -124,7 +124,8 @@ static bool matches(const struct qcow2_snapshot *s, const struct wanted *w)
 }
 
 /* The first snapshot that fits; FMT_E_NO_SNAPSHOT is returned but not recorded. */
-static int find(struct fmt_image *im, const struct wanted *w, struct qcow2_snapshot *ret)
+static int find(struct fmt_image *im, const struct wanted *w, struct qcow2_snapshot *ret,
+                uint32_t *ret_index)
 {
     struct qcow2_snapshots it;
     bool more = true, found = false;
@@ -136,11 +137,12 @@ static int find(struct fmt_image *im, const struct wanted *w, struct qcow2_snaps
         found = !status && more && matches(ret, w);
     }
     qcow2_snapshots_end(&it);
+    *ret_index = it.index - 1;
     return status ? status : found ? FMT_OK : FMT_E_NO_SNAPSHOT;
 }
 
 static int find_how(struct fmt_image *im, uint32_t how, const uint8_t *text, uint32_t length,
-                    struct qcow2_snapshot *ret)
+                    struct qcow2_snapshot *ret, uint32_t *ret_index)
 {
     const struct wanted by_id = { .id = text, .id_length = length };
     const struct wanted by_name = { .name = text, .name_length = length };
@@ -149,12 +151,12 @@ static int find_how(struct fmt_image *im, uint32_t how, const uint8_t *text, uin
 
     switch (how) {
     case ABI_SELECT_ID:
-        return find(im, &by_id, ret);
+        return find(im, &by_id, ret, ret_index);
     case ABI_SELECT_NAME:
-        return find(im, &by_name, ret);
+        return find(im, &by_name, ret, ret_index);
     case ABI_SELECT_ID_OR_NAME:
-        status = find(im, &by_id, ret);
-        return status == FMT_E_NO_SNAPSHOT ? find(im, &by_name, ret) : status;
+        status = find(im, &by_id, ret, ret_index);
+        return status == FMT_E_NO_SNAPSHOT ? find(im, &by_name, ret, ret_index) : status;
     case ABI_SELECT_ID_AND_NAME:
         both.id_length = 0;
         while (both.id_length < length && text[both.id_length]) {
@@ -165,35 +167,54 @@ static int find_how(struct fmt_image *im, uint32_t how, const uint8_t *text, uin
         }
         both.name = text + both.id_length + 1;
         both.name_length = length - both.id_length - 1;
-        return find(im, &both, ret);
+        return find(im, &both, ret, ret_index);
     default:
         return FMT_E_BAD_JOB;
     }
 }
 
+int qcow2_snapshot_find(struct fmt_image *im, uint32_t how, struct qcow2_text name,
+                        struct qcow2_snapshot *ret, uint32_t *ret_index)
+{
+    int status = find_how(im, how, name.data, name.length, ret, ret_index);
+
+    ret->id = ret->name = (struct qcow2_text){ 0 };
+    return status ? fmt_fail(im->env, status) : FMT_OK;
+}
+
+int qcow2_snapshot_l1_check(struct fmt_image *im, const struct qcow2_snapshot *s)
+{
+    struct fmt_env *env = im->env;
+
+    if (s->l1_size > QCOW2_MAX_L1_BYTES / 8) {
+        return fmt_fail(env, QCOW2_E_SNAPSHOT_L1_LARGE);
+    }
+    if (!is_aligned(s->l1_offset, qcow2_state(im)->cluster_size) ||
+        !range_fits(s->l1_offset, s->l1_size * 8ull, INT64_MAX)) {
+        return fmt_fail(env, QCOW2_E_SNAPSHOT_L1_OFFSET);
+    }
+    if (!range_fits(s->l1_offset, s->l1_size * 8ull, QCOW2_MAX_FILE)) {
+        return fmt_fail(env, QCOW2_E_SNAPSHOT_L1_READ);
+    }
+    return FMT_OK;
+}
+
 int qcow2_select(struct fmt_image *im, uint32_t how, const uint8_t *name, uint32_t length)
 {
     struct qcow2_state *st = im->state;
-    struct fmt_env *env = im->env;
     struct qcow2_snapshot s;
+    uint32_t index;
 
     if (how == ABI_SELECT_ACTIVE) {
         st->view = st->active;
         return FMT_OK;
     }
-    int status = find_how(im, how, name, length, &s);
+    int status = qcow2_snapshot_find(im, how, (struct qcow2_text){ name, length }, &s, &index);
+    if (!status) {
+        status = qcow2_snapshot_l1_check(im, &s);
+    }
     if (status) {
-        return fmt_fail(env, status);
-    }
-    if (s.l1_size > QCOW2_MAX_L1_BYTES / 8) {
-        return fmt_fail(env, QCOW2_E_SNAPSHOT_L1_LARGE);
-    }
-    if (!is_aligned(s.l1_offset, st->cluster_size) ||
-        !range_fits(s.l1_offset, s.l1_size * 8ull, INT64_MAX)) {
-        return fmt_fail(env, QCOW2_E_SNAPSHOT_L1_OFFSET);
-    }
-    if (!range_fits(s.l1_offset, s.l1_size * 8ull, QCOW2_MAX_FILE)) {
-        return fmt_fail(env, QCOW2_E_SNAPSHOT_L1_READ);
+        return status;
     }
     /* The size stays that of the disk: qemu-img shows a snapshot at the present size. */
     st->view.l1_offset = s.l1_offset;

@@ -200,6 +200,8 @@ enum qcow2_status {
     QCOW2_E_RESIZE_HEADER = -1539,
     QCOW2_E_IN_CREATE = 50,
 
+    QCOW2_E_SNAPSHOT_BITMAPS = -1550, /* the disk must stay what its bitmaps are about */
+
     /* bitmaps that cannot be added */
     QCOW2_E_BITMAP_TOO_MANY = -1600,
     QCOW2_E_BITMAP_NO_ROOM = -1601,

@@ -238,6 +238,25 @@ int qcow2_header_fields(struct fmt_image *im);
  * header has no room. A failure leaves the old names. (qcow2-backing.c) */
 int qcow2_set_backing(struct fmt_image *im, struct props_reader in, struct props_writer *out);
 
+/* in: "action" ("create", "apply", "delete"), "name"; for create "date-sec" and "date-nsec". ret0
+ * of the result is the virtual size afterwards. FMT_E_NO_SNAPSHOT: there is none of that name.
+ * Either all of it happens or nothing. (qcow2-snapshot-call.c) */
+int qcow2_snapshot_call(struct fmt_image *im, struct props_reader in, struct props_writer *out);
+
+/* ---- snapshot table (qcow2-snapshot-table.c) ----------------------------------------------- */
+
+/* What a new snapshot is told as; everything else is as of a disk without a machine. */
+struct qcow2_new_snapshot {
+    struct qcow2_text name;
+    uint64_t l1_offset;
+    uint32_t l1_size; /* entries */
+    uint32_t date_sec, date_nsec;
+};
+/* The snapshot table anew, in clusters of its own: as it is, without the entry at index drop
+ * (UINT32_MAX: none), with add behind the others (NULL: none). *ret_offset 0: it would be empty. */
+int qcow2_snapshot_table_write(struct fmt_image *im, uint32_t drop,
+                               const struct qcow2_new_snapshot *add, uint64_t *ret_offset);
+
 /* ---- L2 entries (qcow2-entry.c) -------------------------------------------------------- */
 
 enum qcow2_class {

@@ -322,6 +322,12 @@ void qcow2_snapshots_begin(struct fmt_image *im, struct qcow2_snapshots *it);
 /* *ret_more false at the end: *ret is undefined then. Fails with QCOW2_E_SNAPSHOT_*. */
 int qcow2_snapshots_next(struct qcow2_snapshots *it, struct qcow2_snapshot *ret, bool *ret_more);
 void qcow2_snapshots_end(struct qcow2_snapshots *it);
+/* The first one that fits how (enum abi_select) and name, and its place in the table; id and name
+ * of *ret are not kept. FMT_E_NO_SNAPSHOT. */
+int qcow2_snapshot_find(struct fmt_image *im, uint32_t how, struct qcow2_text name,
+                        struct qcow2_snapshot *ret, uint32_t *ret_index);
+/* Does its L1 table lie where one can? */
+int qcow2_snapshot_l1_check(struct fmt_image *im, const struct qcow2_snapshot *s);
 /* Read the table once, to see that it can be. */
 int qcow2_snapshots_validate(struct fmt_image *im);
 

@@ -91,6 +91,8 @@ static const WordsRow create_rows[] = {
     RESIZE(QCOW2_E_RESIZE_DATA_ZEROS, "Could not write zeros for preallocation: {errno}"),
     RESIZE(QCOW2_E_RESIZE_HEADER, "Failed to update the image size: {errno}"),
 
+    { QCOW2_E_SNAPSHOT_BITMAPS, 0, "Device has active dirty bitmaps", EBUSY },
+
     { QCOW2_E_BITMAP_TOO_MANY, 0, "Maximum number of persistent bitmaps is already reached",
       EFBIG },
     { QCOW2_E_BITMAP_NO_ROOM, 0, "Not enough space in the bitmap directory", EFBIG },
