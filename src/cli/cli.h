@@ -45,6 +45,7 @@ struct CliOption {
      * 0: all known, CLI_OURS: none. An older profile knows the name too, but reads the command
      * line without it first. */
     guint since, letters_since;
+    gboolean letters_strict; /* an older profile refuses the short names, as that version does */
     gboolean (*call)(const CliOption *option, const char *value, GError **error);
 };
 

@@ -22,7 +22,6 @@ static const LaterWords later_words[] = {
     { "dd", "Must specify both input and output files", NULL, FALSE },
     { "rebase", "Expecting one image file name", NULL, TRUE },
     { "resize", "Not enough arguments", "Expecting image file name and size", TRUE },
-    { "snapshot", "Expecting one image file name", NULL, TRUE },
 };
 
 int cmd_later(const CliCommand *self, int n_args, char **args)

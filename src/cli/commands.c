@@ -55,7 +55,8 @@ const CliCommand cli_commands[] = {
       OPEN "[-f FMT] [--preallocation=MODE] [-q] [--shrink] FILE [+|-]SIZE",
       .function = cmd_later },
     { "snapshot", "List, make, apply or delete snapshots inside an image",
-      OPEN "[-U] [-q] [-l | -a SNAPSHOT | -c SNAPSHOT | -d SNAPSHOT] FILE", .function = cmd_later },
+      OPEN "[-f FMT] [-U] [-q] [-l | -a SNAPSHOT | -c SNAPSHOT | -d SNAPSHOT] FILE",
+      .function = cmd_snapshot, .options = cmd_snapshot_options },
     { NULL },
 };
 

@@ -14,6 +14,7 @@ extern const CliOption cmd_create_options[];
 extern const CliOption cmd_info_options[];
 extern const CliOption cmd_map_options[];
 extern const CliOption cmd_measure_options[];
+extern const CliOption cmd_snapshot_options[];
 
 int cmd_bitmap(const CliCommand *self, int n_args, char **args);
 int cmd_cell(const CliCommand *self, int n_args, char **args);
@@ -25,5 +26,6 @@ int cmd_info(const CliCommand *self, int n_args, char **args);
 int cmd_later(const CliCommand *self, int n_args, char **args);
 int cmd_map(const CliCommand *self, int n_args, char **args);
 int cmd_measure(const CliCommand *self, int n_args, char **args);
+int cmd_snapshot(const CliCommand *self, int n_args, char **args);
 
 #endif

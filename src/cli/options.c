@@ -66,7 +66,9 @@ static char *getopt_tables(const Known *known, guint version, gboolean quiet, GA
             struct option row = { o->name, takes, NULL, 256 + (int)i };
             g_array_append_val(longs, row);
         }
-        for (const char *l = o->letters; l != NULL && *l != '\0' && o->letters_since <= version;
+        for (const char *l = o->letters;
+             l != NULL && *l != '\0' &&
+             o->letters_since <= (o->letters_strict ? profile_version() : version);
              l++) {
             g_string_append_c(letters, *l);
             g_string_append(letters, takes == required_argument ? ":" : "");

@@ -131,6 +131,16 @@ gboolean image_read_extents(Image *img, const struct abi_extent *e, guint n, voi
 /* Choose a snapshot to read (-l): "snapshot.id=..,snapshot.name=.." or one word. */
 gboolean image_select_snapshot(Image *img, const char *words, GError **error);
 
+/* ---- internal snapshots (snapshot.c) ------------------------------------------------- */
+
+/* A new snapshot of the disk as it is now; names are cut at 255 bytes. *ret_errno goes with an
+ * error. */
+gboolean image_snapshot_create(Image *img, const char *name, gint *ret_errno, GError **error);
+/* The disk becomes what the snapshot with that id, or else name, holds; image_size() may change. */
+gboolean image_snapshot_apply(Image *img, const char *name, GError **error);
+/* Of that name. */
+gboolean image_snapshot_delete(Image *img, const char *name, GError **error);
+
 /* ---- writing (see "writing" in abi.h) ------------------------------------------------ */
 
 /* Questions in, steps out; raw answers DATA steps at the same offsets. */

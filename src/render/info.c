@@ -124,6 +124,13 @@ static gboolean is_dirty(const struct abi_facts *facts)
            (facts->format != ABI_FORMAT_QCOW2 || profile_has(FACT_INFO_QCOW2_DIRTY));
 }
 
+Value *info_collect_snapshots(Image *img, GError **error)
+{
+    g_autoptr(Value) info = value_object();
+
+    return add_part(info, img, ABI_INFO_SNAPSHOTS, error) ? g_steal_pointer(&info) : NULL;
+}
+
 Value *info_collect(Image *img, GError **error)
 {
     g_autoptr(Value) info = value_object();
