@@ -19,7 +19,6 @@ static const LaterWords later_words[] = {
     { "amend", "Must specify options (-o)", NULL, TRUE },
     { "bench", "Expecting one image file name", NULL, TRUE },
     { "commit", "Expecting one image file name", NULL, TRUE },
-    { "dd", "Must specify both input and output files", NULL, FALSE },
     { "rebase", "Expecting one image file name", NULL, TRUE },
     { "resize", "Not enough arguments", "Expecting image file name and size", TRUE },
 };

@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "copy/convert-private.h"
+#include "copy/warn.h"
 
 /* Questions asked at once; answers may be some more. */
 #define MOST_QUESTIONS (ABI_MAX_EXTENTS * 3 / 8)
@@ -176,8 +177,7 @@ static void fail_front(CopyEngine *e, const Talk *talk, guint64 first, const GEr
             break;
         }
     }
-    g_set_error(&error, IMAGE_ERROR, IMAGE_ERROR_IO,
-                "error while writing at byte %" G_GUINT64_FORMAT ": %s", start, why->message);
+    copy_fault(e->job, COPY_FAULT_WRITE, start, why->message, &error);
     g_mutex_lock(&e->lock);
     copy_engine_fail(e, task->sequence, error);
     g_mutex_unlock(&e->lock);
@@ -311,15 +311,11 @@ gboolean copy_engine_finish(CopyEngine *e, GError **error)
         }
         gboolean stalled;
         if (!ask(e, talk, &stalled, &why)) {
-            g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_IO,
-                        "error while writing at byte %" G_GUINT64_FORMAT ": %s",
-                        talk->ask[0].guest_offset, why->message);
+            copy_fault(e->job, COPY_FAULT_WRITE, talk->ask[0].guest_offset, why->message, error);
             return FALSE;
         }
         if (stalled) {
-            g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_IO,
-                        "error while writing at byte %" G_GUINT64_FORMAT ": %s",
-                        talk->ask[0].guest_offset, g_strerror(EIO));
+            copy_fault(e->job, COPY_FAULT_WRITE, talk->ask[0].guest_offset, g_strerror(EIO), error);
             return FALSE;
         }
     }

@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "copy/convert-private.h"
+#include "copy/warn.h"
 
 typedef struct {
     CopyEngine *engine;
@@ -255,11 +256,11 @@ static void plan_tasks(CopyEngine *e, guint count)
     if (stalled && was_stalled && e->planned == first &&
         copy_engine_task(e, first)->asked == asked) {
         /* Nothing is outstanding, and still it does not move. */
-        copy_engine_fail(e, first,
-                         g_error_new(IMAGE_ERROR, IMAGE_ERROR_IO,
-                                     "error while writing at byte %" G_GUINT64_FORMAT ": %s",
-                                     copy_task_next_ask(copy_engine_task(e, first)),
-                                     g_strerror(EIO)));
+        GError *why = NULL;
+
+        copy_fault(e->job, COPY_FAULT_WRITE, copy_task_next_ask(copy_engine_task(e, first)),
+                   g_strerror(EIO), &why);
+        copy_engine_fail(e, first, why);
         copy_engine_task(e, first)->refused = TRUE;
         copy_engine_task(e, first)->state = COPY_TASK_PLANNED;
         e->planned++;

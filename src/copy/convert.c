@@ -88,7 +88,8 @@ gboolean copy_convert(const CopyConvert *job, GError **error)
     CopyEngine e = { 0 };
     guint workers = engine_init(&e, job);
 
-    if (!count_total(&e, error)) {
+    /* dd tells no progress, and leaves what it has copied so far. */
+    if (!job->is_dd && !count_total(&e, error)) {
         return FALSE;
     }
     e.plan.zeros = copy_buffer_new(COPY_BUFFER_SIZE);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The parallel copier: convert, compare (later commit, rebase and dd) run on it.
+ * The parallel copier: convert, dd and compare run on it.
  *
  * A few worker threads read, look for zeros, code and write; the order of
  * allocation follows the guest offset, so the output does not depend on the
@@ -31,6 +31,8 @@ typedef struct {
     const char *program;         /* begins warnings on stderr; NULL: no warnings */
     CopyProgress progress;
     gpointer progress_data;
+    gboolean is_dd;                   /* one source, of which a part; errors in dd's words */
+    guint64 source_start, source_end; /* of is_dd: bytes of the source, within its size */
 } CopyConvert;
 
 /* Copy all guest-visible bytes. Errors in qemu-img's words ("error while reading at byte N: ...");

@@ -18,14 +18,24 @@ struct CopyCutter {
     guint64 at;   /* in the target */
     guint source; /* at lies in this one */
     guint64 base; /* where it begins in the target */
-    guint64 size; /* its length */
+    guint64 size; /* its length in the target */
+    guint64 skip; /* bytes of it that are passed over first */
     CopyWalk *walk;
     CopyRun run; /* the rest of the run at at, if length > 0 */
 };
 
 static guint64 source_size(const CopyCutter *c, guint i)
 {
-    return align_up(image_size(c->job->sources[i]), SECTOR);
+    guint64 size =
+        c->job->is_dd ? c->job->source_end - c->job->source_start : image_size(c->job->sources[i]);
+
+    return align_up(size, SECTOR);
+}
+
+/* Where the cutter stands in its source. */
+static guint64 source_at(const CopyCutter *c)
+{
+    return c->at - c->base + c->skip;
 }
 
 /* The source number i begins at c->at. */
@@ -38,7 +48,9 @@ static void open_source(CopyCutter *c, guint i)
     c->base = c->at;
     c->size = source_size(c, i);
     c->run.length = 0;
-    c->walk = copy_walk_new(c->job->sources[i], 0, c->size, flags);
+    c->skip = c->job->is_dd ? c->job->source_start : 0;
+    c->walk = copy_walk_new(c->job->sources[i], c->skip,
+                            c->job->is_dd ? c->job->source_end : c->size, flags);
 }
 
 CopyCutter *copy_cutter_new(const CopyConvert *job, guint32 cluster, guint32 split)
@@ -69,14 +81,16 @@ guint64 copy_cutter_total(const CopyCutter *cutter)
 }
 
 /* The image ends inside its last sector: what is behind is zeros. */
-static CopyRun run_behind_end(const CopyCutter *c, guint64 at)
+static CopyRun run_behind_end(const CopyCutter *c)
 {
+    guint64 at = source_at(c), length = c->size - (c->at - c->base);
+
     return (CopyRun){
         .start = at,
-        .length = c->size - at,
+        .length = length,
         .zero = TRUE,
         .layer = c->job->sources[c->source],
-        .extent = { .kind = ABI_EXT_HOLE, .guest_offset = at, .length = c->size - at },
+        .extent = { .kind = ABI_EXT_HOLE, .guest_offset = at, .length = length },
     };
 }
 
@@ -118,14 +132,12 @@ static gboolean ready(CopyCutter *c, gboolean copied, GError **error)
     }
     if (copy_walk_next(c->walk, &c->run, &more, &why)) {
         if (!more) {
-            c->run = run_behind_end(c, c->at - c->base);
+            c->run = run_behind_end(c);
         }
         return TRUE;
     }
     if (!c->job->salvage) {
-        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_IO,
-                    "error while reading block status at offset %" G_GUINT64_FORMAT ": %s", c->at,
-                    why->message);
+        copy_fault(c->job, COPY_FAULT_STATUS, c->at, why->message, error);
         return FALSE;
     }
     copy_warn(c->job, "error while reading block status at offset %" G_GUINT64_FORMAT ": %s", c->at,

@@ -52,11 +52,11 @@ static void salvage_piece(CopyTask *task, const CopyPlan *plan, const CopyPiece 
 }
 
 /* The piece cannot be read: the task ends in front of it. */
-static void give_up(CopyTask *task, const CopyPiece *piece, guint index, const GError *why)
+static void give_up(CopyTask *task, const CopyConvert *job, const CopyPiece *piece, guint index,
+                    const GError *why)
 {
     g_clear_error(&task->error);
-    g_set_error(&task->error, IMAGE_ERROR, IMAGE_ERROR_IO,
-                "error while reading at byte %" G_GUINT64_FORMAT ": %s", piece->unit, why->message);
+    copy_fault(job, COPY_FAULT_READ, piece->unit, why->message, &task->error);
     g_array_set_size(task->pieces, index);
 }
 
@@ -92,7 +92,7 @@ static void read_parts(CopyTask *task, const CopyPlan *plan, CopyReader *reader)
         }
         piece = piece_of_part(task, at + failed, &index);
         if (!plan->job->salvage) {
-            give_up(task, piece, index, why);
+            give_up(task, plan->job, piece, index, why);
             return;
         }
         salvage_piece(task, plan, piece, reader);
@@ -120,7 +120,7 @@ gboolean copy_task_read_after_all(CopyTask *task, CopyPlan *plan, CopyReader *re
         }
         if (!plan->job->salvage) {
             task->good_end = piece->start;
-            give_up(task, piece, i, why);
+            give_up(task, plan->job, piece, i, why);
             return FALSE;
         }
         salvage_piece(task, plan, piece, reader);
@@ -255,9 +255,7 @@ static void judge_compressed(CopyTask *task, const CopyPlan *plan, guint worker)
             if (!code_pieces(task, plan, pieces, n, &used, worker, &why)) {
                 const CopyPiece *first = &g_array_index(task->pieces, CopyPiece, pieces[0]);
                 g_clear_error(&task->error);
-                g_set_error(&task->error, IMAGE_ERROR, IMAGE_ERROR_IO,
-                            "error while writing at byte %" G_GUINT64_FORMAT ": %s", first->start,
-                            why->message);
+                copy_fault(plan->job, COPY_FAULT_WRITE, first->start, why->message, &task->error);
                 return;
             }
             n = 0;
