@@ -172,6 +172,15 @@ IoFile *image_file_by_handle(Image *img, guint32 handle)
     return img->file;
 }
 
+gboolean image_store(Image *img, const struct abi_extent *e, const guint8 *bytes, guint worker,
+                     GError **error)
+{
+    IoFile *file = image_file_by_handle(img, e->handle);
+
+    return bytes != NULL ? io_pwrite(file, e->file_offset, bytes, (gsize)e->length, error)
+                         : io_zero(file, e->file_offset, e->length, FALSE, error);
+}
+
 static gboolean fail(GError **error)
 {
     g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_IO, g_strerror(EIO));
