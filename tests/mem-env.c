@@ -26,6 +26,7 @@ struct MemEnv {
     guint64 io_count, alloc_count;
     guint64 io_fails_at, alloc_fails_at;
     int io_error;
+    gboolean io_stops; /* ... and all after it */
     GByteArray *emitted;
 };
 
@@ -104,7 +105,8 @@ static gint64 run_op(MemEnv *mem, const struct abi_io *op)
     gboolean grows = op->op == ABI_IO_WRITE || op->op == ABI_IO_ZERO;
     int fd;
 
-    if (++mem->io_count == mem->io_fails_at)
+    if (++mem->io_count == mem->io_fails_at ||
+        (mem->io_stops && mem->io_fails_at != 0 && mem->io_count > mem->io_fails_at))
         return -mem->io_error;
     if (op->handle >= mem->n_fds)
         return -EBADF;
@@ -294,6 +296,11 @@ void mem_env_fail_io(MemEnv *mem, guint64 n, int error)
 {
     mem->io_fails_at = n != 0 ? mem->io_count + n : 0;
     mem->io_error = error;
+}
+
+void mem_env_stop_at_failure(MemEnv *mem, gboolean stop)
+{
+    mem->io_stops = stop;
 }
 
 void mem_env_fail_alloc(MemEnv *mem, guint64 n)

@@ -35,6 +35,8 @@ void mem_env_limit(MemEnv *mem, guint64 max_size);
 
 /* Let the n-th operation from now (1: the next) fail with error; 0: none. Flushes count too. */
 void mem_env_fail_io(MemEnv *mem, guint64 n, int error);
+/* From the failure on every operation fails, as if the program had ended there. */
+void mem_env_stop_at_failure(MemEnv *mem, gboolean stop);
 /* Let the n-th allocation from now fail. */
 void mem_env_fail_alloc(MemEnv *mem, guint64 n);
 /* How many operations and allocations there were since the start. */
