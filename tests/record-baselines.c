@@ -18,11 +18,13 @@ struct recorder {
     char *img;
     char *io;
     char *version;
-    char **buckets; /* NULL: all */
-    char **cases;   /* patterns over BUCKET/TARGET/NAME; NULL: all */
-    char *data;     /* testsuite-data */
-    char *out;      /* the recordings' folder */
+    char **buckets;   /* NULL: all */
+    char **cases;     /* patterns over BUCKET/TARGET/NAME; NULL: all */
+    gboolean missing; /* only cases without a recording of the version */
+    char *data;       /* testsuite-data */
+    char *out;        /* the recordings' folder */
     char *scratch;
+    guint seen;
     guint done;
     guint changed;
 };
@@ -78,12 +80,26 @@ static gboolean write_recordings(const struct recorder *recorder, const struct t
     return g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0644, error);
 }
 
+static gboolean is_recorded(GPtrArray *recordings, const char *version)
+{
+    for (guint i = 0; i < recordings->len; i++) {
+        const struct twin_recording *recording = g_ptr_array_index(recordings, i);
+
+        if (g_strv_contains((const char *const *)recording->versions, version))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static gboolean record_case(struct recorder *recorder, const struct twin_case *c, GError **error)
 {
     g_autoptr(GPtrArray) recordings = twin_recordings_load(recorder->out, c, error);
 
     if (!recordings)
         return FALSE;
+    recorder->seen++;
+    if (recorder->missing && is_recorded(recordings, recorder->version))
+        return TRUE;
     struct twin_fixture *fixture = twin_fixture_new(c, recorder->scratch, ++recorder->done);
     struct twin_recording *fresh = twin_record(fixture, recorder->version, error);
     twin_fixture_free(fixture);
@@ -125,7 +141,7 @@ static gboolean record(struct recorder *recorder, GError **error)
     for (char **bucket = recorder->buckets ? recorder->buckets : all; *bucket; bucket++)
         if (!record_bucket(recorder, *bucket, error))
             return FALSE;
-    return recorder->done || fail(error, "no case matches");
+    return recorder->seen || fail(error, "no case matches");
 }
 
 /* MANIFEST stands beside the recordings, with the program that writes it. */
@@ -154,6 +170,8 @@ static gboolean parse_options(struct recorder *recorder, int *argc, char ***argv
           "Only this bucket; may be given again", "BUCKET" },
         { "case", 0, 0, G_OPTION_ARG_STRING_ARRAY, &recorder->cases,
           "Only cases that match (* and ?); may be given again", "BUCKET/TARGET/NAME" },
+        { "missing", 0, 0, G_OPTION_ARG_NONE, &recorder->missing,
+          "Only cases that have no recording of this release", NULL },
         { "data", 0, 0, G_OPTION_ARG_FILENAME, &recorder->data,
           "The folder that holds cases (default: " TESTSUITE_DATA ")", "DIR" },
         { "out", 0, 0, G_OPTION_ARG_FILENAME, &recorder->out,

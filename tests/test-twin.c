@@ -2,11 +2,15 @@
 /*
  * The twin suite of one bucket of cases; the program's name says which: test-twin-BUCKET.
  *
- *   /BUCKET/TARGET/NAME/live               beside the installed qemu-img
- *   /BUCKET/TARGET/NAME/baseline/VERSION   against the recording of a release
- *   /BUCKET/TARGET/NAME                    a case that waits, skipped with its reason
+ *   /BUCKET/TARGET/NAME/live             beside the installed qemu-img
+ *   /round-trip/BUCKET/TARGET/NAME       what both left behind, read by both
+ *   /drift/BUCKET/TARGET/NAME            the installed qemu-img against its recording
+ *   /baseline/BUCKET/TARGET/NAME/VERSION ours against the recording of a release
+ *   /BUCKET/TARGET/NAME                  a case that waits, skipped with its reason
+ *   /stale-skips/PATTERN                 something that PATTERN skips would indeed fail
  *
- *   INSTAR_TWIN_ONLY=PATTERN   only paths that match (* and ?; without the first slash)
+ *   INSTAR_TWIN_ONLY="PATTERN ..." only what matches (* and ?) as BUCKET/TARGET/NAME or as a path
+ *                              without its first slash
  *   INSTAR_TWIN_ALL=1          also the cases of testsuite-data/skips.json
  *   INSTAR_TEST_KEEP=1         leave the directories and say where
  *   INSTAR_IMG=PATH            the candidate; the real qemu-img is one that passes
@@ -14,7 +18,7 @@
 #include "config.h"
 
 #include "tests/twin-modes.h"
-#include "tests/twin-recording.h"
+#include "tests/twin-path.h"
 #include "tests/twin-skip.h"
 #include "tests/twin-tree.h"
 
@@ -22,30 +26,65 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * A case with all its entries. They are put one after the other when the first of them runs, as
+ * the set-up and the pair serve them all; each then tells its own result.
+ */
+struct unit {
+    struct twin_fixture *fixture;
+    GPtrArray *recordings; /* of struct twin_recording */
+    GPtrArray *entries;    /* of struct entry */
+    gboolean done;
+};
+
 /* One test path. */
 struct entry {
-    struct twin_fixture *fixture;          /* borrowed */
-    const struct twin_recording *recorded; /* NULL: live */
+    struct unit *unit; /* borrowed */
+    enum twin_mode mode;
+    const struct twin_recording *recorded; /* borrowed; NULL in other modes, or if there is none */
     char *version;                         /* of the recording */
     char *reason;                          /* why it is skipped, or NULL */
+    GString *report;                       /* empty: it passed */
+};
+
+/* A row of the skip table, and what it skips here. */
+struct stale {
+    const struct twin_skip *skip; /* borrowed */
+    GPtrArray *entries;           /* of struct entry, of units that have no others */
 };
 
 /* All that lives as long as the program. */
 struct suite {
-    char *data; /* testsuite-data */
+    const char *installed; /* version of the real qemu-img */
+    gboolean is_recorded;  /* whether any case of the bucket has a recording of that */
+    char *data;            /* testsuite-data */
     char *scratch;
     GPtrArray *skips;
     GPtrArray *cases;
-    GPtrArray *recordings; /* one array a case */
-    GPtrArray *fixtures;
-    GPtrArray *entries;
+    GPtrArray *units;
+    GPtrArray *stales;
 };
 
 static void entry_free(struct entry *entry)
 {
     g_free(entry->version);
     g_free(entry->reason);
+    g_string_free(entry->report, TRUE);
     g_free(entry);
+}
+
+static void unit_free(struct unit *unit)
+{
+    g_clear_pointer(&unit->fixture, twin_fixture_free);
+    g_clear_pointer(&unit->recordings, g_ptr_array_unref);
+    g_clear_pointer(&unit->entries, g_ptr_array_unref);
+    g_free(unit);
+}
+
+static void stale_free(struct stale *stale)
+{
+    g_ptr_array_unref(stale->entries);
+    g_free(stale);
 }
 
 static void say(const char *text)
@@ -73,115 +112,267 @@ static void say_case(const struct twin_fixture *fixture)
         g_test_message("directory: %s", fixture->root);
 }
 
+/* Whether the two programs have to work side by side for @entry. */
+static gboolean needs_pair(const struct entry *entry)
+{
+    return entry->mode == TWIN_LIVE || entry->mode == TWIN_ROUND_TRIP ||
+           (entry->mode == TWIN_BASELINE && g_str_equal(entry->version, twin_installed_version()));
+}
+
+static void put_drift(struct entry *entry, const struct twin_pair *pair, GError **error)
+{
+    struct twin_fixture *fixture = entry->unit->fixture;
+
+    if (entry->recorded)
+        twin_drift(fixture, pair, entry->recorded, entry->report, error);
+    else
+        g_string_append_printf(entry->report,
+                               "  no recording of %s, which is installed: make record "
+                               "RECORD_ARGS=--case='%s'\n",
+                               twin_installed_version(), fixture->c->id);
+}
+
+static void put_entry(struct entry *entry, struct twin_pair *pair, const GError *pair_error)
+{
+    struct twin_fixture *fixture = entry->unit->fixture;
+    g_autoptr(GError) error = NULL;
+
+    if (needs_pair(entry) && !pair)
+        error = g_error_copy(pair_error);
+    else if (entry->mode == TWIN_LIVE)
+        twin_live(pair, entry->report);
+    else if (entry->mode == TWIN_ROUND_TRIP)
+        twin_round_trip(pair, entry->report, &error);
+    else if (entry->mode == TWIN_DRIFT)
+        put_drift(entry, pair, &error);
+    else
+        twin_baseline(fixture, needs_pair(entry) ? pair : NULL, entry->version,
+                      entry->recorded->outcome, entry->report, &error);
+    if (error)
+        g_string_append_printf(entry->report, "  %s\n", error->message);
+}
+
+static void unit_put(struct unit *unit)
+{
+    struct twin_pair *pair = NULL;
+    g_autoptr(GError) error = NULL;
+
+    for (guint i = 0; i < unit->entries->len && !pair && !error; i++) {
+        const struct entry *entry = g_ptr_array_index(unit->entries, i);
+
+        if (!entry->reason && needs_pair(entry))
+            pair = twin_pair_run(unit->fixture, &error);
+    }
+    /* In their order: a baseline that lays the work directory anew comes last. */
+    for (guint i = 0; i < unit->entries->len; i++) {
+        struct entry *entry = g_ptr_array_index(unit->entries, i);
+
+        if (!entry->reason)
+            put_entry(entry, pair, error);
+    }
+    g_clear_pointer(&pair, twin_pair_free);
+    twin_fixture_clear(unit->fixture);
+    unit->done = TRUE;
+}
+
 static void run_entry(gconstpointer data)
 {
     const struct entry *entry = data;
-    struct twin_fixture *fixture = entry->fixture;
-    g_autoptr(GString) report = g_string_new(NULL);
-    g_autoptr(GError) error = NULL;
 
     if (entry->reason) {
         g_test_skip(entry->reason);
         return;
     }
-    if (entry->recorded)
-        twin_baseline(fixture, entry->version, entry->recorded->outcome, report, &error);
-    else
-        twin_live(fixture, report, &error);
-    if (error)
-        g_string_append_printf(report, "  %s\n", error->message);
-    if (report->len) {
-        say_case(fixture);
-        say(report->str);
+    if (!entry->unit->done)
+        unit_put(entry->unit);
+    if (entry->report->len) {
+        say_case(entry->unit->fixture);
+        say(entry->report->str);
         g_test_fail();
     }
-    if (--fixture->uses == 0)
-        twin_fixture_clear(fixture);
 }
 
-static void add_entry(struct suite *suite, struct twin_fixture *fixture, const char *id,
-                      const char *version, const struct twin_recording *recorded,
-                      const char *reason)
+/* A row of the skip table under which nothing fails any more should go. */
+static void run_stale(gconstpointer data)
 {
-    const char *only = g_getenv("INSTAR_TWIN_ONLY");
-    const struct twin_skip *skip = twin_skip_find(suite->skips, id);
+    const struct stale *stale = data;
 
-    if (only && *only && !g_pattern_match_simple(only, id))
-        return;
-    if (!reason && skip && !g_getenv("INSTAR_TWIN_ALL"))
-        reason = skip->reason;
+    for (guint i = 0; i < stale->entries->len; i++) {
+        struct entry *entry = g_ptr_array_index(stale->entries, i);
+
+        unit_put(entry->unit);
+        if (entry->report->len)
+            return;
+    }
+    g_test_fail_printf("skips.json: nothing that %s skips fails here; the row should go",
+                       stale->skip->pattern);
+}
+
+static struct unit *unit_new(struct suite *suite, const struct twin_case *c)
+{
+    struct unit *unit = g_new0(struct unit, 1);
+
+    unit->fixture = twin_fixture_new(c, suite->scratch, suite->units->len + 1);
+    unit->entries = g_ptr_array_new_with_free_func((GDestroyNotify)entry_free);
+    g_ptr_array_add(suite->units, unit);
+    return unit;
+}
+
+static struct entry *entry_new(struct unit *unit, enum twin_mode mode, const char *version,
+                               const struct twin_recording *recorded, const char *reason)
+{
     struct entry *entry = g_new0(struct entry, 1);
-    entry->fixture = fixture;
+
+    entry->unit = unit;
+    entry->mode = mode;
     entry->recorded = recorded;
     entry->version = g_strdup(version);
     entry->reason = g_strdup(reason);
-    if (!reason)
-        fixture->uses++;
-    g_ptr_array_add(suite->entries, entry);
+    entry->report = g_string_new(NULL);
+    g_ptr_array_add(unit->entries, entry);
+    return entry;
+}
 
+/* Remember that @skip skips @c, or of it what @mode (and @version, @recorded) say. */
+static void add_stale(struct suite *suite, const struct twin_skip *skip, const struct twin_case *c,
+                      enum twin_mode mode, const char *version,
+                      const struct twin_recording *recorded)
+{
+    struct stale *stale = NULL;
+
+    for (guint i = 0; i < suite->stales->len && !stale; i++) {
+        struct stale *row = g_ptr_array_index(suite->stales, i);
+
+        stale = row->skip == skip ? row : NULL;
+    }
+    if (!stale) {
+        g_autofree char *path = g_strconcat("/stale-skips/", skip->pattern, NULL);
+
+        stale = g_new0(struct stale, 1);
+        stale->skip = skip;
+        stale->entries = g_ptr_array_new();
+        g_ptr_array_add(suite->stales, stale);
+        g_test_add_data_func(path, stale, run_stale);
+    }
+    g_ptr_array_add(stale->entries, entry_new(unit_new(suite, c), mode, version, recorded, NULL));
+}
+
+static void add_entry(struct suite *suite, struct unit *unit, enum twin_mode mode,
+                      const char *version, const struct twin_recording *recorded,
+                      const char *reason)
+{
+    const struct twin_case *c = unit->fixture->c;
+    g_autofree char *id = twin_path(c, mode, version);
+    const struct twin_skip *skip = twin_skip_find(suite->skips, id);
+
+    if (!twin_path_is_wanted(g_getenv("INSTAR_TWIN_ONLY"), c, id))
+        return;
+    if (!reason && skip && !g_getenv("INSTAR_TWIN_ALL")) {
+        reason = skip->reason;
+        add_stale(suite, skip, c, mode, version, recorded);
+    }
     g_autofree char *path = g_strconcat("/", id, NULL);
-    g_test_add_data_func(path, entry, run_entry);
+    g_test_add_data_func(path, entry_new(unit, mode, version, recorded, reason), run_entry);
+}
+
+/* The one of @recordings that is of @version; NULL if there is none. */
+static const struct twin_recording *recording_of(GPtrArray *recordings, const char *version)
+{
+    for (guint i = 0; i < recordings->len; i++) {
+        const struct twin_recording *recording = g_ptr_array_index(recordings, i);
+
+        if (g_strv_contains((const char *const *)recording->versions, version))
+            return recording;
+    }
+    return NULL;
+}
+
+/* A case that waits: what it would say is asked only by the row that makes it wait. */
+static void add_skipped(struct suite *suite, struct unit *unit, const struct twin_skip *skip)
+{
+    const struct twin_case *c = unit->fixture->c;
+
+    if (!twin_path_is_wanted(g_getenv("INSTAR_TWIN_ONLY"), c, c->id))
+        return;
+    g_autofree char *path = g_strconcat("/", c->id, NULL);
+    g_test_add_data_func(path, entry_new(unit, TWIN_LIVE, NULL, NULL, skip->reason), run_entry);
+    add_stale(suite, skip, c, TWIN_LIVE, NULL, NULL);
+    add_stale(suite, skip, c, TWIN_ROUND_TRIP, NULL, NULL);
+}
+
+static void add_baselines(struct suite *suite, struct unit *unit)
+{
+    for (guint i = 0; i < unit->recordings->len; i++) {
+        const struct twin_recording *recorded = g_ptr_array_index(unit->recordings, i);
+
+        for (char **version = recorded->versions; *version; version++)
+            add_entry(suite, unit, TWIN_BASELINE, *version, recorded,
+                      recorded->setup_failed ? "this version could not do the set-up" : NULL);
+    }
 }
 
 static void add_case(struct suite *suite, const struct twin_case *c, GPtrArray *recordings)
 {
-    const struct twin_skip *skip = twin_skip_find(suite->skips, c->id);
-    struct twin_fixture *fixture = twin_fixture_new(c, suite->scratch, suite->fixtures->len + 1);
+    const struct twin_skip *skip =
+        g_getenv("INSTAR_TWIN_ALL") ? NULL : twin_skip_find(suite->skips, c->id);
+    struct unit *unit = unit_new(suite, c);
+    const struct twin_recording *installed = recording_of(recordings, suite->installed);
 
-    g_ptr_array_add(suite->fixtures, fixture);
-    if (skip && !g_getenv("INSTAR_TWIN_ALL")) {
-        add_entry(suite, fixture, c->id, NULL, NULL, skip->reason);
-        return;
+    unit->recordings = recordings;
+    if (skip) {
+        add_skipped(suite, unit, skip);
+    } else {
+        add_entry(suite, unit, TWIN_LIVE, NULL, NULL, NULL);
+        add_entry(suite, unit, TWIN_ROUND_TRIP, NULL, NULL, NULL);
     }
-    g_autofree char *live = g_strconcat(c->id, "/live", NULL);
-    add_entry(suite, fixture, live, NULL, NULL, NULL);
-    for (guint i = 0; i < recordings->len; i++) {
-        const struct twin_recording *recorded = g_ptr_array_index(recordings, i);
+    if (suite->is_recorded)
+        add_entry(suite, unit, TWIN_DRIFT, NULL, installed, NULL);
+    if (!skip)
+        add_baselines(suite, unit);
+}
 
-        for (char **version = recorded->versions; *version; version++) {
-            g_autofree char *id = g_strdup_printf("%s/baseline/%s", c->id, *version);
+static gboolean load_cases(struct suite *suite, const char *bucket, GError **error)
+{
+    g_autofree char *dir = g_build_filename(suite->data, "cases", NULL);
+    g_autofree char *expected = g_build_filename(suite->data, "expected-outputs", NULL);
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
 
-            add_entry(suite, fixture, id, *version, recorded,
-                      recorded->setup_failed ? "this version could not do the set-up" : NULL);
-        }
+    suite->cases = twin_cases_load(dir, bucket, error);
+    if (!suite->cases)
+        return FALSE;
+    for (guint i = 0; i < suite->cases->len; i++) {
+        GPtrArray *recordings =
+            twin_recordings_load(expected, g_ptr_array_index(suite->cases, i), error);
+
+        if (!recordings)
+            return FALSE;
+        suite->is_recorded |= recording_of(recordings, suite->installed) != NULL;
+        g_ptr_array_add(all, recordings);
     }
+    for (guint i = 0; i < suite->cases->len; i++)
+        add_case(suite, g_ptr_array_index(suite->cases, i), g_ptr_array_index(all, i));
+    return TRUE;
 }
 
 static gboolean suite_load(struct suite *suite, const char *bucket, GError **error)
 {
-    g_autofree char *cases = g_build_filename(suite->data, "cases", NULL);
-    g_autofree char *expected = g_build_filename(suite->data, "expected-outputs", NULL);
     g_autofree char *skips = g_build_filename(suite->data, "skips.json", NULL);
 
     suite->skips = twin_skips_load(skips, error);
     if (!suite->skips)
         return FALSE;
-    suite->cases = twin_cases_load(cases, bucket, error);
-    if (!suite->cases)
-        return FALSE;
     suite->scratch = g_dir_make_tmp("instar-twin-XXXXXX", error);
     if (!suite->scratch)
         return FALSE;
-    suite->recordings = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
-    suite->fixtures = g_ptr_array_new_with_free_func((GDestroyNotify)twin_fixture_free);
-    suite->entries = g_ptr_array_new_with_free_func((GDestroyNotify)entry_free);
-    for (guint i = 0; i < suite->cases->len; i++) {
-        const struct twin_case *c = g_ptr_array_index(suite->cases, i);
-        GPtrArray *recordings = twin_recordings_load(expected, c, error);
-
-        if (!recordings)
-            return FALSE;
-        g_ptr_array_add(suite->recordings, recordings);
-        add_case(suite, c, recordings);
-    }
-    return TRUE;
+    suite->units = g_ptr_array_new_with_free_func((GDestroyNotify)unit_free);
+    suite->stales = g_ptr_array_new_with_free_func((GDestroyNotify)stale_free);
+    return load_cases(suite, bucket, error);
 }
 
 static void suite_clear(struct suite *suite)
 {
-    g_clear_pointer(&suite->entries, g_ptr_array_unref);
-    g_clear_pointer(&suite->fixtures, g_ptr_array_unref);
-    g_clear_pointer(&suite->recordings, g_ptr_array_unref);
+    g_clear_pointer(&suite->stales, g_ptr_array_unref);
+    g_clear_pointer(&suite->units, g_ptr_array_unref);
     g_clear_pointer(&suite->cases, g_ptr_array_unref);
     g_clear_pointer(&suite->skips, g_ptr_array_unref);
     if (suite->scratch && !g_getenv("INSTAR_TEST_KEEP"))
@@ -195,11 +386,11 @@ int main(int argc, char **argv)
     g_autofree char *program = g_path_get_basename(argv[0]);
     const char *bucket = strrchr(program, '-') + 1;
     g_autoptr(GError) error = NULL;
-    struct suite suite = { 0 };
+    struct suite suite = { .installed = twin_installed_version() };
 
     g_test_init(&argc, &argv, NULL);
     g_test_set_nonfatal_assertions(); /* go on with the next case after one has failed */
-    if (!twin_installed_version()) {
+    if (!suite.installed) {
         printf("Bail out! qemu-img and qemu-io are not installed (Debian: qemu-utils)\n");
         return 99;
     }

@@ -20,6 +20,7 @@ void twin_case_free(struct twin_case *c)
     g_free(c->target);
     g_free(c->name);
     g_free(c->id);
+    g_free(c->table);
     g_clear_pointer(&c->setup, g_ptr_array_unref);
     g_strfreev(c->run);
     g_clear_pointer(&c->observe, g_ptr_array_unref);
@@ -206,9 +207,12 @@ static struct twin_case *parse_case(JsonNode *node, const char *bucket, GError *
     return g_steal_pointer(&c);
 }
 
-/* Append the cases of @text to @cases; @seen holds the ids so far (borrowed from the cases). */
+/*
+ * Append the cases of @text, which is the file @table, to @cases; @seen holds the ids so far
+ * (borrowed from the cases).
+ */
 static gboolean parse_table(GPtrArray *cases, GHashTable *seen, const char *text,
-                            const char *bucket, GError **error)
+                            const char *bucket, const char *table, GError **error)
 {
     g_autoptr(JsonNode) root = twin_json_load_array(text, NULL, error);
 
@@ -222,6 +226,7 @@ static gboolean parse_table(GPtrArray *cases, GHashTable *seen, const char *text
             g_prefix_error(error, "case %u: ", i + 1);
             return FALSE;
         }
+        c->table = g_strdup(table);
         g_ptr_array_add(cases, c);
         if (!g_hash_table_add(seen, c->id))
             return twin_json_fail(error, "two cases are called %s", c->id);
@@ -234,7 +239,7 @@ GPtrArray *twin_cases_parse(const char *text, const char *bucket, GError **error
     g_autoptr(GPtrArray) cases = g_ptr_array_new_with_free_func((GDestroyNotify)twin_case_free);
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
-    if (!parse_table(cases, seen, text, bucket, error))
+    if (!parse_table(cases, seen, text, bucket, NULL, error))
         return NULL;
     return g_steal_pointer(&cases);
 }
@@ -272,12 +277,13 @@ GPtrArray *twin_cases_load(const char *dir, const char *bucket, GError **error)
     if (!tables)
         return NULL;
     for (guint i = 0; i < tables->len; i++) {
-        g_autofree char *path = g_build_filename(dir, g_ptr_array_index(tables, i), NULL);
+        const char *table = g_ptr_array_index(tables, i);
+        g_autofree char *path = g_build_filename(dir, table, NULL);
         g_autofree char *text = NULL;
 
         if (!g_file_get_contents(path, &text, NULL, error))
             return NULL;
-        if (!parse_table(cases, seen, text, bucket, error)) {
+        if (!parse_table(cases, seen, text, bucket, table, error)) {
             g_prefix_error(error, "%s: ", path);
             return NULL;
         }

@@ -18,6 +18,7 @@ struct twin_case {
     char *target; /* the format, or what else the case is about */
     char *name;
     char *id;           /* bucket/target/name, unique */
+    char *table;        /* name of the table's file; NULL if it was given as text */
     GPtrArray *setup;   /* of struct twin_command, run first, never by the candidate */
     char **run;         /* the command under test */
     GPtrArray *observe; /* of struct twin_command, asked afterwards */

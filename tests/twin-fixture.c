@@ -29,7 +29,8 @@ struct twin_fixture *twin_fixture_new(const struct twin_case *c, const char *par
     fixture->c = c;
     fixture->root = g_strdup_printf("%s/%s.%03u", parent, c->bucket, number);
     fixture->work = g_build_filename(fixture->root, "work", NULL);
-    fixture->setup = g_build_filename(fixture->root, "setup", NULL);
+    fixture->setups[TWIN_REAL] = g_build_filename(fixture->root, "setup", NULL);
+    fixture->setups[TWIN_OURS] = g_build_filename(fixture->root, "setup-ours", NULL);
     return fixture;
 }
 
@@ -41,7 +42,7 @@ void twin_fixture_clear(struct twin_fixture *fixture)
         return;
     if (!twin_tree_remove(fixture->root, &error))
         g_test_message("%s", error->message);
-    fixture->ready = FALSE;
+    fixture->ready[TWIN_REAL] = fixture->ready[TWIN_OURS] = FALSE;
 }
 
 void twin_fixture_free(struct twin_fixture *fixture)
@@ -49,7 +50,8 @@ void twin_fixture_free(struct twin_fixture *fixture)
     twin_fixture_clear(fixture);
     g_free(fixture->root);
     g_free(fixture->work);
-    g_free(fixture->setup);
+    g_free(fixture->setups[TWIN_REAL]);
+    g_free(fixture->setups[TWIN_OURS]);
     g_free(fixture);
 }
 
@@ -164,13 +166,30 @@ struct twin_outcome *twin_fixture_outcome(const struct twin_fixture *fixture, en
     return outcome;
 }
 
-static gboolean set_up_command(struct twin_fixture *fixture, char **argv, GError **error)
+/* Whether @who is the candidate, @argv makes an image, and it did. */
+static gboolean is_made_by_ours(const struct twin_fixture *fixture, char **argv, enum twin_who who)
+{
+    if (who != TWIN_OURS || g_strcmp0(argv[0], "qemu-img") != 0 ||
+        g_strcmp0(argv[1], "create") != 0)
+        return FALSE;
+
+    struct twin_output *output =
+        twin_fixture_run(fixture, argv, who, twin_installed_version(), SETUP_UMASK);
+    gboolean made = output->rc == 0;
+    twin_output_free(output);
+    return made;
+}
+
+static gboolean set_up_command(struct twin_fixture *fixture, char **argv, enum twin_who who,
+                               GError **error)
 {
     if (twin_builtin_accepts(argv)) {
         g_auto(GStrv) expanded = expand(fixture, argv);
 
         return twin_builtin_run(fixture->work, expanded, error);
     }
+    if (is_made_by_ours(fixture, argv, who))
+        return TRUE;
     struct twin_output *output = twin_fixture_run(fixture, argv, TWIN_REAL, NULL, SETUP_UMASK);
     gboolean ok = output->rc == 0;
     if (!ok) {
@@ -183,7 +202,7 @@ static gboolean set_up_command(struct twin_fixture *fixture, char **argv, GError
     return ok;
 }
 
-static gboolean set_up(struct twin_fixture *fixture, GError **error)
+static gboolean set_up(struct twin_fixture *fixture, enum twin_who who, GError **error)
 {
     const struct twin_case *c = fixture->c;
 
@@ -194,18 +213,28 @@ static gboolean set_up(struct twin_fixture *fixture, GError **error)
     for (guint i = 0; i < c->setup->len; i++) {
         const struct twin_command *command = g_ptr_array_index(c->setup, i);
 
-        if (!set_up_command(fixture, command->argv, error))
+        if (!set_up_command(fixture, command->argv, who, error))
             return FALSE;
     }
-    fixture->ready = g_rename(fixture->work, fixture->setup) == 0;
-    return fixture->ready;
+    fixture->ready[who] = g_rename(fixture->work, fixture->setups[who]) == 0;
+    return fixture->ready[who];
+}
+
+static gboolean lay(struct twin_fixture *fixture, enum twin_who who, GError **error)
+{
+    if (g_file_test(fixture->work, G_FILE_TEST_EXISTS) && !twin_tree_remove(fixture->work, error))
+        return FALSE;
+    if (!fixture->ready[who] && !set_up(fixture, who, error))
+        return FALSE;
+    return twin_tree_copy(fixture->setups[who], fixture->work, error);
 }
 
 gboolean twin_fixture_lay(struct twin_fixture *fixture, GError **error)
 {
-    if (!fixture->ready && !set_up(fixture, error))
-        return FALSE;
-    if (g_file_test(fixture->work, G_FILE_TEST_EXISTS) && !twin_tree_remove(fixture->work, error))
-        return FALSE;
-    return twin_tree_copy(fixture->setup, fixture->work, error);
+    return lay(fixture, TWIN_REAL, error);
+}
+
+gboolean twin_fixture_lay_ours(struct twin_fixture *fixture, GError **error)
+{
+    return lay(fixture, TWIN_OURS, error);
 }

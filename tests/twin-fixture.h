@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The directory a case runs in. Its set-up is done once, by the real tools; each mode then works
- * on a fresh copy of it, always under the same path, so that absolute names agree too.
+ * The directory a case runs in. Its set-up is done once by the real tools, and once more by our
+ * own create with the real qemu-io where that is wanted; each mode then works on a fresh copy,
+ * always under the same path, so that absolute names agree too.
  */
 #pragma once
 
@@ -14,11 +15,10 @@ enum twin_who {
 
 struct twin_fixture {
     const struct twin_case *c;
-    char *root;     /* holds all below; removed with the fixture */
-    char *work;     /* where commands run */
-    char *setup;    /* the set-up's result, copied to work by twin_fixture_lay() */
-    gboolean ready; /* setup is there */
-    guint uses;     /* modes still to come; the fixture is cleared after the last */
+    char *root;        /* holds all below; removed with the fixture */
+    char *work;        /* where commands run */
+    char *setups[2];   /* by enum twin_who: what was set up, copied to work by twin_fixture_lay() */
+    gboolean ready[2]; /* it is there */
 };
 
 /* A fixture for @c below the directory @parent. Nothing is made before it is laid. */
@@ -27,6 +27,9 @@ void twin_fixture_free(struct twin_fixture *fixture);
 
 /* A fresh work directory, set up. FALSE with @error set, and what a failed set-up said in it. */
 gboolean twin_fixture_lay(struct twin_fixture *fixture, GError **error);
+
+/* The same, with images that the candidate made. What it refuses to make the real one makes. */
+gboolean twin_fixture_lay_ours(struct twin_fixture *fixture, GError **error);
 
 /* Remove all files of the fixture, unless INSTAR_TEST_KEEP is set. */
 void twin_fixture_clear(struct twin_fixture *fixture);

@@ -1,16 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The ways a case is put to the candidate. Each reports every difference into @report. */
-#pragma once
-
-#include "tests/twin-fixture.h"
-
 /*
- * Beside the installed qemu-img: both run the case on twin directories, with equal outputs and
- * files; then each reads the other's files, and the real one compares their contents.
+ * The ways a case is put to the candidate. Each appends every difference to @report, and returns
  * FALSE with @error set if the case could not be put at all.
  */
-gboolean twin_live(struct twin_fixture *fixture, GString *report, GError **error);
+#pragma once
 
-/* Under the profile of @version, against what that version printed. */
-gboolean twin_baseline(struct twin_fixture *fixture, const char *version,
-                       const struct twin_outcome *recorded, GString *report, GError **error);
+#include "tests/twin-pair.h"
+#include "tests/twin-recording.h"
+
+/* What varies between two programs that run at almost the same time. */
+enum twin_text_flags twin_live_flags(const struct twin_case *c);
+
+/* Beside the installed qemu-img: the same output, status and answers to the case's questions. */
+void twin_live(const struct twin_pair *pair, GString *report);
+
+/*
+ * What both left behind: two sets of files that began byte-identical have the same names, modes
+ * and lengths again; info, map and check say the same of both sides' images, by whichever program;
+ * and so does the SHA-256 of what a guest sees in them. Files that are the same byte for byte need
+ * no second reading.
+ */
+gboolean twin_round_trip(struct twin_pair *pair, GString *report, GError **error);
+
+/*
+ * The installed qemu-img against the @recording of its version: what it does now is what it did.
+ * @pair may be NULL, then the case is run for this.
+ */
+gboolean twin_drift(struct twin_fixture *fixture, const struct twin_pair *pair,
+                    const struct twin_recording *recording, GString *report, GError **error);
+
+/*
+ * The candidate under the profile of @version, in a set-up of its own making, against what that
+ * version printed. If @pair is there, @version is the installed one, and what the candidate did
+ * beside it counts.
+ */
+gboolean twin_baseline(struct twin_fixture *fixture, const struct twin_pair *pair,
+                       const char *version, const struct twin_outcome *recorded, GString *report,
+                       GError **error);
