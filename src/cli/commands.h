@@ -8,6 +8,7 @@
 extern const CliOption cmd_bitmap_options[];
 extern const CliOption cmd_cell_options[];
 extern const CliOption cmd_check_options[];
+extern const CliOption cmd_commit_options[];
 extern const CliOption cmd_compare_options[];
 extern const CliOption cmd_convert_options[];
 extern const CliOption cmd_create_options[];
@@ -15,11 +16,13 @@ extern const CliOption cmd_dd_options[];
 extern const CliOption cmd_info_options[];
 extern const CliOption cmd_map_options[];
 extern const CliOption cmd_measure_options[];
+extern const CliOption cmd_rebase_options[];
 extern const CliOption cmd_snapshot_options[];
 
 int cmd_bitmap(const CliCommand *self, int n_args, char **args);
 int cmd_cell(const CliCommand *self, int n_args, char **args);
 int cmd_check(const CliCommand *self, int n_args, char **args);
+int cmd_commit(const CliCommand *self, int n_args, char **args);
 int cmd_compare(const CliCommand *self, int n_args, char **args);
 int cmd_convert(const CliCommand *self, int n_args, char **args);
 int cmd_create(const CliCommand *self, int n_args, char **args);
@@ -28,6 +31,7 @@ int cmd_info(const CliCommand *self, int n_args, char **args);
 int cmd_later(const CliCommand *self, int n_args, char **args);
 int cmd_map(const CliCommand *self, int n_args, char **args);
 int cmd_measure(const CliCommand *self, int n_args, char **args);
+int cmd_rebase(const CliCommand *self, int n_args, char **args);
 int cmd_snapshot(const CliCommand *self, int n_args, char **args);
 
 #endif

@@ -4,7 +4,6 @@
 
 #include "base/checked.h"
 #include "copy/convert-private.h"
-#include "copy/warn.h"
 
 /* Questions asked at once; answers may be some more. */
 #define MOST_QUESTIONS (ABI_MAX_EXTENTS * 3 / 8)
@@ -177,7 +176,7 @@ static void fail_front(CopyEngine *e, const Talk *talk, guint64 first, const GEr
             break;
         }
     }
-    copy_fault(e->job, COPY_FAULT_WRITE, start, why->message, &error);
+    copy_work_fail(e->plan.work, COPY_FAILED_WRITE, start, why->message, &error);
     g_mutex_lock(&e->lock);
     copy_engine_fail(e, task->sequence, error);
     g_mutex_unlock(&e->lock);
@@ -311,11 +310,13 @@ gboolean copy_engine_finish(CopyEngine *e, GError **error)
         }
         gboolean stalled;
         if (!ask(e, talk, &stalled, &why)) {
-            copy_fault(e->job, COPY_FAULT_WRITE, talk->ask[0].guest_offset, why->message, error);
+            copy_work_fail(e->plan.work, COPY_FAILED_WRITE, talk->ask[0].guest_offset, why->message,
+                           error);
             return FALSE;
         }
         if (stalled) {
-            copy_fault(e->job, COPY_FAULT_WRITE, talk->ask[0].guest_offset, g_strerror(EIO), error);
+            copy_work_fail(e->plan.work, COPY_FAILED_WRITE, talk->ask[0].guest_offset,
+                           g_strerror(EIO), error);
             return FALSE;
         }
     }

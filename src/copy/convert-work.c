@@ -4,7 +4,6 @@
 
 #include "base/checked.h"
 #include "copy/convert-private.h"
-#include "copy/warn.h"
 
 typedef struct {
     CopyEngine *engine;
@@ -256,11 +255,10 @@ static void plan_tasks(CopyEngine *e, guint count)
     if (stalled && was_stalled && e->planned == first &&
         copy_engine_task(e, first)->asked == asked) {
         /* Nothing is outstanding, and still it does not move. */
-        GError *why = NULL;
-
-        copy_fault(e->job, COPY_FAULT_WRITE, copy_task_next_ask(copy_engine_task(e, first)),
-                   g_strerror(EIO), &why);
-        copy_engine_fail(e, first, why);
+        GError *error = NULL;
+        copy_work_fail(e->plan.work, COPY_FAILED_WRITE,
+                       copy_task_next_ask(copy_engine_task(e, first)), g_strerror(EIO), &error);
+        copy_engine_fail(e, first, error);
         copy_engine_task(e, first)->refused = TRUE;
         copy_engine_task(e, first)->state = COPY_TASK_PLANNED;
         e->planned++;

@@ -27,16 +27,23 @@ static guint32 split_of(const CopyPlan *plan)
 
 static CopyCutter *new_cutter(const CopyEngine *e)
 {
-    return copy_cutter_new(e->job, e->plan.codec ? e->plan.cluster : 0, e->plan.split);
+    const CopyWork *work = e->plan.work;
+
+    return work->cut(work, e->job, e->plan.codec ? e->plan.cluster : 0, e->plan.split);
 }
 
 /* How much there is to do. Finds ranges that cannot be looked up before anything is written. */
 static gboolean count_total(CopyEngine *e, GError **error)
 {
-    g_autoptr(CopyCutter) cutter = new_cutter(e);
+    g_autoptr(CopyCutter) cutter = NULL;
     CopyPiece piece;
     gboolean more;
 
+    e->total = e->plan.work->total;
+    if (!e->plan.work->counts) {
+        return TRUE;
+    }
+    cutter = new_cutter(e);
     while (copy_cutter_next(cutter, &piece, NULL, &more, error)) {
         if (!more) {
             return TRUE;
@@ -47,18 +54,20 @@ static gboolean count_total(CopyEngine *e, GError **error)
 }
 
 /* Answers how many threads to use. Buffers and the windows of codec cpus stay below 64 MiB. */
-static guint engine_init(CopyEngine *e, const CopyConvert *job)
+static guint engine_init(CopyEngine *e, const CopyWork *work, const CopyConvert *job)
 {
     const struct abi_facts *facts = image_facts(job->target);
     guint workers = copy_workers(job->workers);
 
     e->job = job;
+    e->plan.work = work;
     e->failed = G_MAXUINT64;
     e->planned_order = image_format(job->target) != ABI_FORMAT_RAW;
     e->plan.job = job;
     e->plan.sparse = copy_sparse_init(job->sparse, 0);
     e->plan.zero_init = job->target_is_zero && !job->target_has_backing;
     e->plan.cluster = e->planned_order ? facts->cluster_size : 0;
+    e->plan.subcluster = e->planned_order ? facts->subcluster_size : 0;
     e->plan.codec = job->compress ? facts->codec : ABI_CODEC_NONE;
     e->plan.split = split_of(&e->plan);
     e->plan.buffer_size = COPY_BUFFER_SIZE + e->plan.split / 2;
@@ -83,13 +92,12 @@ static guint engine_init(CopyEngine *e, const CopyConvert *job)
     return workers;
 }
 
-gboolean copy_convert(const CopyConvert *job, GError **error)
+gboolean copy_work_do(const CopyWork *work, const CopyConvert *job, GError **error)
 {
     CopyEngine e = { 0 };
-    guint workers = engine_init(&e, job);
+    guint workers = engine_init(&e, work, job);
 
-    /* dd tells no progress, and leaves what it has copied so far. */
-    if (!job->is_dd && !count_total(&e, error)) {
+    if (!count_total(&e, error)) {
         return FALSE;
     }
     e.plan.zeros = copy_buffer_new(COPY_BUFFER_SIZE);

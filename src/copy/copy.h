@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The parallel copier: convert, dd and compare run on it.
+ * The parallel copier: convert, dd, commit, rebase, compare and map run on it.
  *
  * A few worker threads read, look for zeros, code and write; the order of
  * allocation follows the guest offset, so the output does not depend on the
@@ -38,6 +38,33 @@ typedef struct {
 /* Copy all guest-visible bytes. Errors in qemu-img's words ("error while reading at byte N: ...");
  * the target then holds what lies in front of N, as far as it was a task's to write. Not closed. */
 gboolean copy_convert(const CopyConvert *job, GError **error);
+
+typedef struct {
+    Image *top;      /* with its whole chain; nothing of it is changed but base */
+    Image *base;     /* a layer below top, opened for writing, as large as top at least */
+    guint64 rate;    /* -r bytes a second; 0: no limit */
+    gboolean direct; /* base goes without the page cache */
+    CopyProgress progress;
+    gpointer progress_data;
+} CopyCommit;
+
+/* Write into base what the layers above it hold, so that it shows what top shows. Errors in
+ * qemu-img's words. What was written is with the drivers: not flushed, not closed. */
+gboolean copy_commit(const CopyCommit *job, GError **error);
+
+typedef struct {
+    Image *overlay;    /* opened for writing, the old backing files below it */
+    Image *newer;      /* the new backing file with those below it; NULL: none */
+    gboolean is_below; /* newer is a layer of the overlay's own chain */
+    gboolean compress; /* -c: whole clusters are stored compressed */
+    gboolean direct;   /* overlay goes without the page cache */
+    CopyProgress progress;
+    gpointer progress_data;
+} CopyRebase;
+
+/* Write into the overlay what it would not show any more on top of newer. The overlay still names
+ * its old backing file. Errors and the rest as with copy_commit(). */
+gboolean copy_rebase(const CopyRebase *job, GError **error);
 
 typedef enum {
     COPY_SAME,

@@ -8,23 +8,25 @@
 
 #define SECTOR 512u
 
-struct CopyCutter {
+typedef struct {
+    CopyCutter base;
+    const CopyWork *work;
     const CopyConvert *job;
     guint32 cluster; /* of a compressed target, else 0 */
     guint32 split;
     guint64 unit; /* that was cut, and how much of it is left */
     guint64 unit_left;
     guint64 total;
-    guint64 at;   /* in the target */
-    guint source; /* at lies in this one */
-    guint64 base; /* where it begins in the target */
-    guint64 size; /* its length in the target */
-    guint64 skip; /* bytes of it that are passed over first */
+    guint64 at;    /* in the target */
+    guint source;  /* at lies in this one */
+    guint64 start; /* where it begins in the target */
+    guint64 size;  /* its length in the target */
+    guint64 skip;  /* bytes of it that are passed over first */
     CopyWalk *walk;
     CopyRun run; /* the rest of the run at at, if length > 0 */
-};
+} ConvertCutter;
 
-static guint64 source_size(const CopyCutter *c, guint i)
+static guint64 source_size(const ConvertCutter *c, guint i)
 {
     guint64 size =
         c->job->is_dd ? c->job->source_end - c->job->source_start : image_size(c->job->sources[i]);
@@ -33,19 +35,19 @@ static guint64 source_size(const CopyCutter *c, guint i)
 }
 
 /* Where the cutter stands in its source. */
-static guint64 source_at(const CopyCutter *c)
+static guint64 source_at(const ConvertCutter *c)
 {
-    return c->at - c->base + c->skip;
+    return c->at - c->start + c->skip;
 }
 
 /* The source number i begins at c->at. */
-static void open_source(CopyCutter *c, guint i)
+static void open_source(ConvertCutter *c, guint i)
 {
     CopyWalkFlags flags = COPY_WALK_HOLES | (c->job->target_has_backing ? COPY_WALK_TOP : 0);
 
     g_clear_pointer(&c->walk, copy_walk_free);
     c->source = i;
-    c->base = c->at;
+    c->start = c->at;
     c->size = source_size(c, i);
     c->run.length = 0;
     c->skip = c->job->is_dd ? c->job->source_start : 0;
@@ -53,10 +55,31 @@ static void open_source(CopyCutter *c, guint i)
                             c->job->is_dd ? c->job->source_end : c->size, flags);
 }
 
-CopyCutter *copy_cutter_new(const CopyConvert *job, guint32 cluster, guint32 split)
+void copy_cutter_free(CopyCutter *cutter)
 {
-    CopyCutter *c = g_new0(CopyCutter, 1);
+    if (cutter) {
+        cutter->class->free(cutter);
+    }
+}
 
+gboolean copy_cutter_next(CopyCutter *cutter, CopyPiece *ret_piece, GArray *parts,
+                          gboolean *ret_more, GError **error)
+{
+    return cutter->class->next(cutter, ret_piece, parts, ret_more, error);
+}
+
+static void convert_free(CopyCutter *cutter);
+static gboolean convert_next(CopyCutter *cutter, CopyPiece *ret_piece, GArray *parts,
+                             gboolean *ret_more, GError **error);
+
+CopyCutter *copy_cut_convert(const CopyWork *work, const CopyConvert *job, guint32 cluster,
+                             guint32 split)
+{
+    static const CopyCutterClass class = { convert_next, convert_free };
+    ConvertCutter *c = g_new0(ConvertCutter, 1);
+
+    c->base.class = &class;
+    c->work = work;
     c->job = job;
     c->cluster = cluster;
     c->split = split;
@@ -64,26 +87,21 @@ CopyCutter *copy_cutter_new(const CopyConvert *job, guint32 cluster, guint32 spl
         c->total += source_size(c, i);
     }
     open_source(c, 0);
-    return c;
+    return &c->base;
 }
 
-void copy_cutter_free(CopyCutter *cutter)
+static void convert_free(CopyCutter *cutter)
 {
-    if (cutter) {
-        g_clear_pointer(&cutter->walk, copy_walk_free);
-        g_free(cutter);
-    }
-}
+    ConvertCutter *c = (ConvertCutter *)cutter;
 
-guint64 copy_cutter_total(const CopyCutter *cutter)
-{
-    return cutter->total;
+    g_clear_pointer(&c->walk, copy_walk_free);
+    g_free(c);
 }
 
 /* The image ends inside its last sector: what is behind is zeros. */
-static CopyRun run_behind_end(const CopyCutter *c)
+static CopyRun run_behind_end(const ConvertCutter *c)
 {
-    guint64 at = source_at(c), length = c->size - (c->at - c->base);
+    guint64 at = source_at(c), length = c->size - (c->at - c->start);
 
     return (CopyRun){
         .start = at,
@@ -96,7 +114,7 @@ static CopyRun run_behind_end(const CopyCutter *c)
 
 /* --salvage: what a sector is made of cannot be found out, but perhaps it can be read. That is
  * tried at once, if it will be copied: the warnings come in this order. */
-static CopyRun run_unknown(const CopyCutter *c, guint64 at, gboolean copied)
+static CopyRun run_unknown(const ConvertCutter *c, guint64 at, gboolean copied)
 {
     guint64 length = MIN(SECTOR, c->size - at);
     Image *img = c->job->sources[c->source];
@@ -111,7 +129,7 @@ static CopyRun run_unknown(const CopyCutter *c, guint64 at, gboolean copied)
     };
 
     if (copied && !image_read(img, at, sector, length, &why)) {
-        copy_warn(c->job, "error while reading offset %" G_GUINT64_FORMAT ": %s", c->base + at,
+        copy_warn(c->job, "error while reading offset %" G_GUINT64_FORMAT ": %s", c->start + at,
                   why->message);
         run.lost = TRUE;
     }
@@ -119,12 +137,12 @@ static CopyRun run_unknown(const CopyCutter *c, guint64 at, gboolean copied)
 }
 
 /* Have c->run begin at c->at, which lies in front of the end of all. copied: it will be. */
-static gboolean ready(CopyCutter *c, gboolean copied, GError **error)
+static gboolean ready(ConvertCutter *c, gboolean copied, GError **error)
 {
     g_autoptr(GError) why = NULL;
     gboolean more;
 
-    while (c->at - c->base >= c->size) {
+    while (c->at - c->start >= c->size) {
         open_source(c, c->source + 1);
     }
     if (c->run.length) {
@@ -137,18 +155,18 @@ static gboolean ready(CopyCutter *c, gboolean copied, GError **error)
         return TRUE;
     }
     if (!c->job->salvage) {
-        copy_fault(c->job, COPY_FAULT_STATUS, c->at, why->message, error);
+        copy_work_fail(c->work, COPY_FAILED_STATUS, c->at, why->message, error);
         return FALSE;
     }
     copy_warn(c->job, "error while reading block status at offset %" G_GUINT64_FORMAT ": %s", c->at,
               why->message);
-    c->run = run_unknown(c, c->at - c->base, copied);
-    copy_walk_seek(c->walk, c->at - c->base + c->run.length);
+    c->run = run_unknown(c, c->at - c->start, copied);
+    copy_walk_seek(c->walk, c->at - c->start + c->run.length);
     return TRUE;
 }
 
 /* Take length bytes from c->at on, whatever they are made of. */
-static gboolean take(CopyCutter *c, guint64 length, GArray *parts, GError **error)
+static gboolean take(ConvertCutter *c, guint64 length, GArray *parts, GError **error)
 {
     while (length) {
         if (!ready(c, parts != NULL, error)) {
@@ -166,7 +184,7 @@ static gboolean take(CopyCutter *c, guint64 length, GArray *parts, GError **erro
     return TRUE;
 }
 
-static CopyPieceKind kind_of(const CopyCutter *c)
+static CopyPieceKind kind_of(const ConvertCutter *c)
 {
     if (c->run.zero) {
         gboolean behind = c->job->target_has_backing && c->at >= c->job->target_backing_size;
@@ -176,10 +194,10 @@ static CopyPieceKind kind_of(const CopyCutter *c)
 }
 
 /* What qemu-img would do next, in one go. */
-static CopyPiece next_unit(const CopyCutter *c)
+static CopyPiece next_unit(const ConvertCutter *c)
 {
     CopyPiece piece = { .kind = kind_of(c), .start = c->at };
-    guint64 length = MIN(align_up(c->run.length, SECTOR), c->base + c->size - c->at);
+    guint64 length = MIN(align_up(c->run.length, SECTOR), c->start + c->size - c->at);
 
     if (c->job->target_has_backing && c->at < c->job->target_backing_size) {
         /* From there on zeros are treated in another way. */
@@ -203,9 +221,10 @@ static CopyPiece next_unit(const CopyCutter *c)
     return piece;
 }
 
-gboolean copy_cutter_next(CopyCutter *c, CopyPiece *ret_piece, GArray *parts, gboolean *ret_more,
-                          GError **error)
+static gboolean convert_next(CopyCutter *cutter, CopyPiece *ret_piece, GArray *parts,
+                             gboolean *ret_more, GError **error)
 {
+    ConvertCutter *c = (ConvertCutter *)cutter;
     CopyPiece piece;
 
     *ret_more = c->at < c->total;

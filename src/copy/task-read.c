@@ -15,7 +15,8 @@ static CopyPiece *piece_of_part(CopyTask *task, guint part, guint *ret_index)
 {
     for (guint i = 0; i < task->pieces->len; i++) {
         CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, i);
-        if (part >= piece->first_part && part - piece->first_part < piece->n_parts) {
+        if (part >= piece->first_part &&
+            part - piece->first_part < piece->n_parts + piece->n_other) {
             *ret_index = i;
             return piece;
         }
@@ -26,6 +27,11 @@ static CopyPiece *piece_of_part(CopyTask *task, guint part, guint *ret_index)
 static guint8 *piece_bytes(const CopyTask *task, const CopyPiece *piece)
 {
     return g_array_index(task->parts, CopyPart, piece->first_part).buf;
+}
+
+const guint8 *copy_task_bytes(const CopyTask *task, const CopyPiece *piece)
+{
+    return piece_bytes(task, piece);
 }
 
 /* --salvage: read what can be read of a piece, sector by sector; the rest is zeros. */
@@ -52,11 +58,11 @@ static void salvage_piece(CopyTask *task, const CopyPlan *plan, const CopyPiece 
 }
 
 /* The piece cannot be read: the task ends in front of it. */
-static void give_up(CopyTask *task, const CopyConvert *job, const CopyPiece *piece, guint index,
-                    const GError *why)
+static void give_up(CopyTask *task, const CopyPlan *plan, CopyFailure what, const CopyPiece *piece,
+                    guint index, const GError *why)
 {
     g_clear_error(&task->error);
-    copy_fault(job, COPY_FAULT_READ, piece->unit, why->message, &task->error);
+    copy_work_fail(plan->work, what, piece->unit, why->message, &task->error);
     g_array_set_size(task->pieces, index);
 }
 
@@ -92,7 +98,9 @@ static void read_parts(CopyTask *task, const CopyPlan *plan, CopyReader *reader)
         }
         piece = piece_of_part(task, at + failed, &index);
         if (!plan->job->salvage) {
-            give_up(task, plan->job, piece, index, why);
+            gboolean other = at + failed >= piece->first_part + piece->n_parts;
+            give_up(task, plan, other ? COPY_FAILED_READ_OTHER : COPY_FAILED_READ, piece, index,
+                    why);
             return;
         }
         salvage_piece(task, plan, piece, reader);
@@ -120,7 +128,7 @@ gboolean copy_task_read_after_all(CopyTask *task, CopyPlan *plan, CopyReader *re
         }
         if (!plan->job->salvage) {
             task->good_end = piece->start;
-            give_up(task, plan->job, piece, i, why);
+            give_up(task, plan, COPY_FAILED_READ, piece, i, why);
             return FALSE;
         }
         salvage_piece(task, plan, piece, reader);
@@ -128,9 +136,8 @@ gboolean copy_task_read_after_all(CopyTask *task, CopyPlan *plan, CopyReader *re
     return TRUE;
 }
 
-/* Ask for length bytes at start; goes on where the last segment ends if it can. */
-static void add_segment(CopyTask *task, const CopyPiece *piece, guint16 kind, guint64 start,
-                        guint64 length, const guint8 *bytes)
+void copy_task_ask(CopyTask *task, const CopyPiece *piece, guint16 kind, guint64 start,
+                   guint64 length, const guint8 *bytes)
 {
     if (task->segments->len && kind == ABI_EXT_DATA) {
         CopySegment *last = &g_array_index(task->segments, CopySegment, task->segments->len - 1);
@@ -149,14 +156,14 @@ static void add_segment(CopyTask *task, const CopyPiece *piece, guint16 kind, gu
     g_array_append_val(task->segments, segment);
 }
 
-static void add_zeros(CopyTask *task, const CopyPlan *plan, const CopyPiece *piece, guint64 start,
-                      guint64 length)
+void copy_task_ask_zeros(CopyTask *task, const CopyPlan *plan, const CopyPiece *piece,
+                         guint64 start, guint64 length)
 {
     if (plan->zero_init) {
         return;
     }
-    add_segment(task, piece, ABI_EXT_ZERO, start, length, NULL);
-    if (plan->job->sparse) {
+    copy_task_ask(task, piece, ABI_EXT_ZERO, start, length, NULL);
+    if (plan->job->sparse || plan->work->unmap) {
         g_array_index(task->segments, CopySegment, task->segments->len - 1).ask.flags =
             ABI_EXTF_UNMAP;
     }
@@ -168,12 +175,12 @@ static void judge_piece(CopyTask *task, const CopyPlan *plan, guint index)
     const CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, index);
 
     if (piece->kind == COPY_PIECE_ZERO) {
-        add_zeros(task, plan, piece, piece->start, piece->length);
+        copy_task_ask_zeros(task, plan, piece, piece->start, piece->length);
         return;
     }
     const guint8 *bytes = piece_bytes(task, piece);
     if (!plan->job->sparse || piece->offload) {
-        add_segment(task, piece, ABI_EXT_DATA, piece->start, piece->length, bytes);
+        copy_task_ask(task, piece, ABI_EXT_DATA, piece->start, piece->length, bytes);
         return;
     }
     for (guint64 at = 0; at < piece->length;) {
@@ -181,18 +188,16 @@ static void judge_piece(CopyTask *task, const CopyPlan *plan, guint index)
         gsize run = copy_sparse_run(&plan->sparse, bytes + at, piece->start + at,
                                     piece->length - at, &data);
         if (data) {
-            add_segment(task, piece, ABI_EXT_DATA, piece->start + at, run, bytes + at);
+            copy_task_ask(task, piece, ABI_EXT_DATA, piece->start + at, run, bytes + at);
         } else {
-            add_zeros(task, plan, piece, piece->start + at, run);
+            copy_task_ask_zeros(task, plan, piece, piece->start + at, run);
         }
         at += run;
     }
 }
 
-/* Code the clusters of pieces [first, last) in one job, packed behind each other from coded on.
- * What does not get smaller is stored as it is. */
-static gboolean code_pieces(CopyTask *task, const CopyPlan *plan, const guint *pieces, guint n,
-                            gsize *used, guint worker, GError **error)
+gboolean copy_task_code(CopyTask *task, const CopyPlan *plan, const guint *pieces, guint n,
+                        gsize *used, guint worker, GError **error)
 {
     ImageCode work[ABI_MAX_CODEC];
 
@@ -219,13 +224,13 @@ static gboolean code_pieces(CopyTask *task, const CopyPlan *plan, const guint *p
     for (guint i = 0; i < n; i++) {
         const CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, pieces[i]);
         if (work[i].result <= 0 || (guint64)work[i].result >= plan->cluster) {
-            add_segment(task, piece, ABI_EXT_DATA, piece->start, piece->length, work[i].in);
+            copy_task_ask(task, piece, ABI_EXT_DATA, piece->start, piece->length, work[i].in);
             continue;
         }
         guint8 *at = task->coded + *used;
         memmove(at, work[i].out, work[i].result);
         *used += work[i].result;
-        add_segment(task, piece, ABI_EXT_COOKED, piece->start, piece->length, at);
+        copy_task_ask(task, piece, ABI_EXT_COOKED, piece->start, piece->length, at);
         struct abi_extent *ask =
             &g_array_index(task->segments, CopySegment, task->segments->len - 1).ask;
         ask->stored_length = work[i].result;
@@ -252,16 +257,17 @@ static void judge_compressed(CopyTask *task, const CopyPlan *plan, guint worker)
         /* Order is kept: what waits to be coded comes before zeros the target is told of. */
         if (n && (!piece || n == batch || (zero && !plan->zero_init))) {
             g_autoptr(GError) why = NULL;
-            if (!code_pieces(task, plan, pieces, n, &used, worker, &why)) {
+            if (!copy_task_code(task, plan, pieces, n, &used, worker, &why)) {
                 const CopyPiece *first = &g_array_index(task->pieces, CopyPiece, pieces[0]);
                 g_clear_error(&task->error);
-                copy_fault(plan->job, COPY_FAULT_WRITE, first->start, why->message, &task->error);
+                copy_work_fail(plan->work, COPY_FAILED_WRITE, first->start, why->message,
+                               &task->error);
                 return;
             }
             n = 0;
         }
         if (zero) {
-            add_zeros(task, plan, piece, piece->start, piece->length);
+            copy_task_ask_zeros(task, plan, piece, piece->start, piece->length);
         } else if (piece) {
             pieces[n++] = i;
         }
@@ -271,6 +277,10 @@ static void judge_compressed(CopyTask *task, const CopyPlan *plan, guint worker)
 void copy_task_read(CopyTask *task, const CopyPlan *plan, CopyReader *reader, guint worker)
 {
     read_parts(task, plan, reader);
+    if (plan->work->compares) {
+        copy_task_compare(task, plan, worker);
+        return;
+    }
     if (plan->codec) {
         judge_compressed(task, plan, worker);
         return;

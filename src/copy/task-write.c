@@ -8,7 +8,6 @@
 #include "base/checked.h"
 #include "copy/buffer.h"
 #include "copy/task.h"
-#include "copy/warn.h"
 
 /* Zeros that complete a cluster of the image file are written along with the data next to them if
  * they are few and in the buffer anyway; else the store makes them. In a data file one could see
@@ -79,12 +78,14 @@ static const CopySegment *segment_at(Writer *w, guint64 guest)
 }
 
 /* Writing failed at guest. The error names the piece; what lies in front of the segment stays. */
-static void fail_at(CopyTask *task, const CopyConvert *job, guint64 guest, const GError *why)
+static void fail_at(const Writer *w, guint64 guest, const GError *why)
 {
+    CopyTask *task = w->task;
     const CopyPiece *piece = piece_at(task, guest);
 
     g_clear_error(&task->error);
-    copy_fault(job, COPY_FAULT_WRITE, piece ? piece->unit : guest, why->message, &task->error);
+    copy_work_fail(w->plan->work, COPY_FAILED_WRITE, piece ? piece->unit : guest, why->message,
+                   &task->error);
     task->good_end = piece ? piece->start : guest;
     for (guint i = 0; i < task->segments->len; i++) {
         const struct abi_extent *ask = &g_array_index(task->segments, CopySegment, i).ask;
@@ -207,7 +208,7 @@ static gboolean store_by_pieces(const Writer *w, Write write, gboolean coded)
         part.length = length;
         g_autoptr(GError) why = NULL;
         if (!store(w, &part, &why)) {
-            fail_at(w->task, w->plan->job, write.guest, why);
+            fail_at(w, write.guest, why);
             return FALSE;
         }
         write.offset += length;
@@ -228,7 +229,7 @@ static gboolean store_singly(Writer *w, guint first, guint end)
         g_autoptr(GError) why = NULL;
         Write write;
         if (!prepare(w, step, &write, &owned, &why)) {
-            fail_at(w->task, w->plan->job, step->guest_offset, why);
+            fail_at(w, step->guest_offset, why);
             return FALSE;
         }
         if (!store_by_pieces(w, write, step->kind == ABI_EXT_COOKED)) {
@@ -281,7 +282,7 @@ static void run_steps(Writer *w)
         Write next;
         if (!prepare(w, step, &next, &owned, &why)) {
             if (do_write(w, &open, first, i)) {
-                fail_at(task, w->plan->job, step->guest_offset, why);
+                fail_at(w, step->guest_offset, why);
             }
             return;
         }

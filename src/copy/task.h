@@ -8,6 +8,7 @@
 
 #include "copy/cut.h"
 #include "copy/sparse.h"
+#include "copy/work.h"
 
 /* A part of a piece that the target is told about: a question for image_write_plan(). */
 typedef struct {
@@ -30,6 +31,7 @@ typedef struct {
     CopyTaskState state;
     gboolean shares_cluster; /* with the task before: writes after it */
     guint8 *buffer;          /* of the bytes read */
+    guint8 *other;           /* of the bytes compared with, at the same places; or NULL */
     guint8 *coded;           /* of compressed clusters; NULL if not wanted */
     gsize used;              /* bytes of buffer */
     GArray *pieces;          /* CopyPiece */
@@ -44,10 +46,12 @@ typedef struct {
 
 /* What all tasks of a conversion have in common. */
 typedef struct {
+    const CopyWork *work;
     const CopyConvert *job;
     CopySparse sparse;
     gboolean zero_init; /* what is not written reads as zeros */
     guint32 cluster;    /* bytes of the target's clusters; 0: it has none */
+    guint32 subcluster; /* the same of subclusters */
     guint32 codec;      /* of compressed clusters; ABI_CODEC_NONE: not compressed */
     gsize buffer_size;  /* of each task */
     guint32 split;      /* data is cut there, and tasks end there, if possible; 0: not */
@@ -77,6 +81,21 @@ void copy_task_collect(CopyTask *task, CopyPlan *plan, CopyCutter *cutter, CopyP
 
 /* Read, then find out what is to be written: fills segments. What fails is left in task->error. */
 void copy_task_read(CopyTask *task, const CopyPlan *plan, CopyReader *reader, guint worker);
+
+/* Ask for length bytes at start of a piece; goes on where the last segment ends if it can. */
+void copy_task_ask(CopyTask *task, const CopyPiece *piece, guint16 kind, guint64 start,
+                   guint64 length, const guint8 *bytes);
+/* Ask for zeros. */
+void copy_task_ask_zeros(CopyTask *task, const CopyPlan *plan, const CopyPiece *piece,
+                         guint64 start, guint64 length);
+/* Code the clusters that are the pieces with these numbers, in one job, packed behind each other
+ * in task->coded from *used on. What does not get smaller is stored as it is. */
+gboolean copy_task_code(CopyTask *task, const CopyPlan *plan, const guint *pieces, guint n,
+                        gsize *used, guint worker, GError **error);
+/* The bytes read of a piece. */
+const guint8 *copy_task_bytes(const CopyTask *task, const CopyPiece *piece);
+/* Of a work that compares: ask for what differs (task-compare.c). */
+void copy_task_compare(CopyTask *task, const CopyPlan *plan, guint worker);
 
 /* The store cannot copy: read what it should have copied, here and in tasks to come. FALSE with
  * task->error and task->good_end set when that fails. */

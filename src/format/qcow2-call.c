@@ -12,6 +12,7 @@ int qcow2_call(struct fmt_image *im, uint32_t call, struct props_reader in,
         { ABI_CALL_SNAPSHOT, qcow2_snapshot_call },
         { ABI_CALL_BITMAP, qcow2_bitmap_call },
         { ABI_CALL_SET_BACKING, qcow2_set_backing },
+        { ABI_CALL_MAKE_EMPTY, qcow2_make_empty },
     };
 
     for (uint32_t i = 0; i < sizeof calls / sizeof *calls; i++) {

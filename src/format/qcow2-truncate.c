@@ -98,6 +98,10 @@ int qcow2_truncate(struct fmt_image *im, uint64_t size, uint32_t prealloc, uint3
     if (size < st->active.size) {
         return fmt_fail(im->env, FMT_E_UNSUPPORTED);
     }
+    if ((flags & ABI_TRUNCATE_ZERO) && st->header.version < 3) {
+        /* no entry says "zeros here, whatever the backing file has" */
+        return qcow2_fail_errno(im, QCOW2_ENOTSUP);
+    }
     status = qcow2_mark_dirty(im);
     return status ? status : qcow2_resize(im, size, prealloc, flags);
 }

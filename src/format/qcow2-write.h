@@ -237,6 +237,13 @@ int qcow2_header_fields(struct fmt_image *im);
  * written before is on stable storage first. EINVAL: not a name that can be recorded; ENOSPC: the
  * header has no room. A failure leaves the old names. (qcow2-backing.c) */
 int qcow2_set_backing(struct fmt_image *im, struct props_reader in, struct props_writer *out);
+/* Nothing is asked and nothing answered. The backing file must show what the disk shows: what is
+ * interrupted shows a part of each. (qcow2-empty.c) */
+int qcow2_make_empty(struct fmt_image *im, struct props_reader in, struct props_writer *out);
+/* Can the image become as short as a new one, and make it so (qcow2-reset.c). Nothing may be
+ * dirty or promised. */
+bool qcow2_can_reset(struct fmt_image *im);
+int qcow2_reset(struct fmt_image *im);
 
 /* in: "action" ("create", "apply", "delete"), "name"; for create "date-sec" and "date-nsec". ret0
  * of the result is the virtual size afterwards. FMT_E_NO_SNAPSHOT: there is none of that name.

@@ -57,3 +57,19 @@ gboolean image_set_backing(Image *img, const char *name, const char *format, gin
     call.in_length = w.used;
     return image_call_cell(img, &call, ret_errno, error);
 }
+
+gboolean image_make_empty(Image *img, GError **error)
+{
+    CellCall call = { .op = ABI_JOB_CALL, .arg = { ABI_CALL_MAKE_EMPTY } };
+    GError *why = NULL;
+    gboolean ok = image_call_cell(img, &call, NULL, &why);
+
+    image_forget(img);
+    if (!ok && call.result.status == FMT_E_UNSUPPORTED) {
+        why->code = IMAGE_ERROR_UNSUPPORTED;
+    }
+    if (!ok) {
+        g_propagate_error(error, why);
+    }
+    return ok;
+}

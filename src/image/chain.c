@@ -2,6 +2,7 @@
 /* The backing chain: each layer is opened as the one above recorded it. */
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "image/image-private.h"
@@ -68,7 +69,7 @@ void image_safe_error(GError **error)
 }
 
 /* One layer below img, which has one. */
-static Image *open_below(Image *img, GError **error)
+static Image *open_below(Image *img, ImageFlags more, GError **error)
 {
     const ImageFlags kept = IMAGE_NO_IO | IMAGE_FORCE_SHARE | IMAGE_NO_LOCK;
     g_autoptr(ImageOptions) options = NULL;
@@ -79,7 +80,10 @@ static Image *open_below(Image *img, GError **error)
     if (options == NULL) {
         return NULL;
     }
-    below = image_new(img->flags & kept, img->node.io & ~IO_NO_LOCK);
+    if (more & IMAGE_WRITE) {
+        options_remove(options, "read-only");
+    }
+    below = image_new((img->flags & kept) | more, img->node.io & ~IO_NO_LOCK);
     below->depth = img->depth + 1;
     below->above = img;
     below->node.force_share = img->node.force_share;
@@ -118,7 +122,7 @@ gboolean image_open_backing(Image *img, GError **error)
         if (img->backing_none || (img->backing_name == NULL && img->backing_options == NULL)) {
             break;
         }
-        img->backing = open_below(img, error);
+        img->backing = open_below(img, 0, error);
         img->stale = img->backing != NULL && is_stale(&img->facts, &img->backing->facts);
         if (img->backing == NULL) {
             for (guint i = 0; i <= levels; i++) {
@@ -128,4 +132,61 @@ gboolean image_open_backing(Image *img, GError **error)
         }
     }
     return TRUE;
+}
+
+gboolean image_reopen_backing(Image *img, ImageFlags more, GError **error)
+{
+    Image *below = g_steal_pointer(&img->backing), *rest = g_steal_pointer(&below->backing);
+
+    /* Its locks would be in the way of those of the new one. */
+    image_unref(below);
+    img->backing = open_below(img, more, error);
+    if (img->backing == NULL) {
+        image_unref(rest);
+        return FALSE;
+    }
+    img->backing->backing = rest;
+    if (rest != NULL) {
+        rest->above = img->backing;
+    }
+    return TRUE;
+}
+
+/* Which file a name means for one who stands where img does; NULL: none. Free with free(). */
+static char *real_file(const Image *img, const char *name)
+{
+    g_autofree char *full = image_resolve_name(img->path, name);
+
+    return full != NULL ? realpath(full, NULL) : NULL;
+}
+
+/* Is name the backing file of img? */
+static gboolean names_backing(const Image *img, const char *name)
+{
+    gboolean replaced =
+        img->backing_options != NULL && options_has_prefix(img->backing_options, "file");
+    const char *recorded = replaced ? img->backing->filename : img->backing_name;
+    const char *full = replaced ? img->backing->filename : img->backing_full;
+    char *a, *b;
+    gboolean same;
+
+    if (name_has_protocol(name) || name_has_protocol(recorded)) {
+        return g_str_equal(name, recorded) || g_strcmp0(name, full) == 0;
+    }
+    a = real_file(img, name);
+    b = realpath(full, NULL);
+    same = a != NULL && b != NULL && g_str_equal(a, b);
+    free(a);
+    free(b);
+    return same;
+}
+
+Image *image_above_backing(Image *img, const char *name)
+{
+    for (; img != NULL && img->backing != NULL; img = img->backing) {
+        if (names_backing(img, name)) {
+            return img;
+        }
+    }
+    return NULL;
 }

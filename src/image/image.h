@@ -79,6 +79,13 @@ gboolean image_cache_mode(const char *word, IoFlags *ret_flags);
 Image *image_open(ImageSpec *spec, ImageFlags flags, IoFlags cache, GError **error);
 /* Open the backing chain below img as far as it goes (a no-op for what is open). */
 gboolean image_open_backing(Image *img, GError **error);
+/* The layer of the chain that has the file called name directly below it, as commit -b and rebase
+ * find it: names with a protocol as they are recorded, others as paths that lead to one file, seen
+ * from each layer's folder. NULL: none. Borrowed. */
+Image *image_above_backing(Image *img, const char *name);
+/* Close the layer below img, which is open, and open it anew with more flags (IMAGE_WRITE, ...);
+ * what lies below it stays. After a failure the chain ends with img. */
+gboolean image_reopen_backing(Image *img, ImageFlags more, GError **error);
 Image *image_ref(Image *img);
 void image_unref(Image *img); /* errors at the end are lost: close first when writing */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Image, image_unref)
@@ -194,6 +201,9 @@ gboolean image_check(Image *img, guint32 fix, struct abi_check *ret_check, GByte
  * written before is on stable storage first. */
 gboolean image_set_backing(Image *img, const char *name, const char *format, gint *ret_errno,
                            GError **error);
+/* Have the image hold nothing: it then shows its backing file, which must show the same already.
+ * IMAGE_ERROR_UNSUPPORTED: this format cannot. */
+gboolean image_make_empty(Image *img, GError **error);
 /* Anything else a driver can do (enum abi_call); returns its props answer. */
 GBytes *image_call(Image *img, guint32 call, GBytes *in, GError **error);
 
