@@ -154,8 +154,14 @@ static const CliRow rows[] = {
       "qemu-img: Expecting image file name and size\n"
       "Try 'qemu-img resize --help' for more information\n" },
     { "dd-none", OLD, "dd", 1, "qemu-img: Must specify both input and output files\n" },
-    { "commit-unavailable", OLD, "commit -d x", 1,
-      "qemu-img: The command 'commit' is not part of this build of instar-img\n" },
+    { "commit-two", OLD, "commit x y", 1, "qemu-img: Expecting one image file name\n" TRY },
+    { "commit-cache", OLD, "commit -t fast x", 1, "qemu-img: Invalid cache option: fast\n" },
+    { "rebase-none", OLD, "rebase", 1, "qemu-img: Expecting one image file name\n" TRY },
+    { "rebase-no-backing", OLD, "rebase x", 1,
+      "qemu-img: Must specify backing file (-b) or use unsafe mode (-u)\n" TRY },
+    { "rebase-cache", OLD, "rebase -t fast -b y x", 1, "qemu-img: Invalid cache option: fast\n" },
+    { "rebase-source-cache", OLD, "rebase -T fast -b y x", 1,
+      "qemu-img: Invalid source cache option: fast\n" },
     { "commit-help", OLD, "commit -h", 0, "" },
 };
 

@@ -32,8 +32,8 @@ const CliOption cmd_commit_options[] = {
     CLI_OPTION(CLI_STRING, "cache", "t", &opt.cache, "CACHE",
                "how the image and its backing files are opened (default: writeback)",
                .since = CLI_LONG_NAMES),
-    CLI_OPTION(CLI_FLAG, "drop", "d", &opt.drop, NULL, "leave the image as it is: it is not emptied",
-               .since = CLI_LONG_NAMES),
+    CLI_OPTION(CLI_FLAG, "drop", "d", &opt.drop, NULL,
+               "leave the image as it is: it is not emptied", .since = CLI_LONG_NAMES),
     CLI_OPTION(CLI_STRING, "base", "b", &opt.base, "FILE",
                "the backing file of the chain that is written to; the image is not emptied then",
                .since = CLI_LONG_NAMES),
@@ -107,8 +107,7 @@ static gboolean empty(Image *top, const char *name, GError **error)
 {
     g_autoptr(GError) why = NULL;
 
-    if (image_make_empty(top, &why) ||
-        g_error_matches(why, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED)) {
+    if (image_make_empty(top, &why) || g_error_matches(why, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED)) {
         return TRUE;
     }
     return refuse(error, "Failed to empty %s: %s", name, why->message);

@@ -112,7 +112,7 @@ Image *image_backing(const Image *img);             /* opened one, or NULL */
 gboolean image_backing_stale(const Image *img);
 /* FALSE, and the error of reading it. */
 gboolean image_refuse_stale(GError **error);
-IoFile *image_file(const Image *img);               /* of the file node */
+IoFile *image_file(const Image *img); /* of the file node */
 IoFile *image_file_by_handle(Image *img, guint32 handle);
 
 /* A copy of the driver's property stream (enum abi_info_part); free with g_bytes_unref. */
