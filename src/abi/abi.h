@@ -120,8 +120,7 @@ ABI_AT(abi_request, total, 24);
 
 /* How a size changes. */
 #define ABI_TRUNCATE_EXACT 1u /* a store that cannot have just this size refuses */
-/* The backing file reaches behind the old end: new clusters must read as zeros all the same (the
- * rest of the cluster of the old end the host zeroes itself). */
+/* The backing file reaches behind the old end: new clusters must read as zeros all the same. */
 #define ABI_TRUNCATE_ZERO 2u
 
 /* What the driver cpu can be asked. in and out are bytes at the start of the in
@@ -142,7 +141,10 @@ enum abi_job_op {
     ABI_JOB_CREATE = 9,    /* in: abi_create + props; arg0: handle of the (empty) data file, 0
                                for none; the image is then open */
     ABI_JOB_CHECK = 10,    /* arg0: ABI_FIX_*; out: abi_check + props (messages) */
-    ABI_JOB_TRUNCATE = 11, /* arg0 new virtual size, arg1 abi_prealloc, arg2 ABI_TRUNCATE_* */
+    ABI_JOB_TRUNCATE = 11, /* arg0 new virtual size, arg1 abi_prealloc, arg2 ABI_TRUNCATE_*;
+                               ret0: the host is to write zeros from the old size up to here, 0:
+                               nowhere; the disk gets its size on stable storage with the next
+                               FLUSH then */
     ABI_JOB_MEASURE = 12,  /* in: abi_create + props; out: abi_measure */
     ABI_JOB_SELECT = 13,   /* in: snapshot name; arg0: abi_select; reads then see it */
     ABI_JOB_CALL = 14,     /* arg0: enum abi_call; in/out: props */

@@ -72,6 +72,8 @@ struct CliCommand {
      * help text, status 0. */
     gboolean helps_on_error;
     int failure; /* status of a failure other than of usage; 0 means 1 */
+    /* The last word is a size, which may begin with a minus sign and is no option then. */
+    gboolean ends_with_size;
 };
 
 /* All subcommands by name, ended by a NULL name (commands.c). */

@@ -18,7 +18,6 @@ typedef struct {
 static const LaterWords later_words[] = {
     { "amend", "Must specify options (-o)", NULL, TRUE },
     { "bench", "Expecting one image file name", NULL, TRUE },
-    { "resize", "Not enough arguments", "Expecting image file name and size", TRUE },
 };
 
 int cmd_later(const CliCommand *self, int n_args, char **args)

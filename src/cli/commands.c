@@ -54,7 +54,7 @@ const CliCommand cli_commands[] = {
       .function = cmd_rebase, .options = cmd_rebase_options },
     { "resize", "Change the size of an image",
       OPEN "[-f FMT] [--preallocation=MODE] [-q] [--shrink] FILE [+|-]SIZE",
-      .function = cmd_later },
+      .function = cmd_resize, .options = cmd_resize_options, .ends_with_size = TRUE },
     { "snapshot", "List, make, apply or delete snapshots inside an image",
       OPEN "[-f FMT] [-U] [-q] [-l | -a SNAPSHOT | -c SNAPSHOT | -d SNAPSHOT] FILE",
       .function = cmd_snapshot, .options = cmd_snapshot_options },

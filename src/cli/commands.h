@@ -18,6 +18,7 @@ extern const CliOption cmd_map_options[];
 extern const CliOption cmd_measure_options[];
 extern const CliOption cmd_rebase_options[];
 extern const CliOption cmd_snapshot_options[];
+extern const CliOption cmd_resize_options[];
 
 int cmd_bitmap(const CliCommand *self, int n_args, char **args);
 int cmd_cell(const CliCommand *self, int n_args, char **args);
@@ -33,5 +34,6 @@ int cmd_map(const CliCommand *self, int n_args, char **args);
 int cmd_measure(const CliCommand *self, int n_args, char **args);
 int cmd_rebase(const CliCommand *self, int n_args, char **args);
 int cmd_snapshot(const CliCommand *self, int n_args, char **args);
+int cmd_resize(const CliCommand *self, int n_args, char **args);
 
 #endif

@@ -277,8 +277,29 @@ static int run_bare(const CliCommand *command, int argc, char **argv)
     return command->function(command, argc - 1, argv + 1);
 }
 
+/* Take a size out of argv that could be read as an option: before 10.1 the last word, whatever it
+ * is; then a negative number, wherever it stands. NULL: there is none. */
+static char *take_size(int *argc, char **argv)
+{
+    int at = *argc - 1;
+    char *word;
+
+    while (profile_has(FACT_HELP_PER_COMMAND) && at > 0 &&
+           (argv[at][0] != '-' || !g_ascii_isdigit(argv[at][1]))) {
+        at--;
+    }
+    if (at < 1) {
+        return NULL;
+    }
+    word = argv[at];
+    memmove(argv + at, argv + at + 1, sizeof *argv * (gsize)(*argc - at));
+    --*argc;
+    return word;
+}
+
 int cli_run(const CliCommand *command, int argc, char **argv)
 {
+    char *size = NULL;
     Known known;
     g_auto(Reading) reading = { NULL };
     g_autoptr(GError) error = NULL;
@@ -287,6 +308,12 @@ int cli_run(const CliCommand *command, int argc, char **argv)
     if (command->options == NULL) {
         return run_bare(command, argc, argv);
     }
+    if (command->ends_with_size) {
+        if (argc < 3 && !profile_has(FACT_HELP_PER_COMMAND)) {
+            return cli_usage_error(command, "Not enough arguments");
+        }
+        size = take_size(&argc, argv);
+    }
     known_init(&known, command);
     reading = read_words_as_profile(&known, argc, argv);
     if (!hand_to_goption(&known, &reading, &error)) {
@@ -294,6 +321,9 @@ int cli_run(const CliCommand *command, int argc, char **argv)
     } else if (reading.failed != 0) {
         status = complain(&known, &reading, argc, argv);
     } else {
+        if (size != NULL) {
+            g_ptr_array_add(reading.words, size);
+        }
         g_ptr_array_add(reading.words, NULL);
         status =
             command->function(command, (int)reading.words->len - 1, (char **)reading.words->pdata);

@@ -110,6 +110,7 @@ struct fmt_driver {
 
     int (*check)(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
                  struct props_writer *messages);
+    /* env->result->ret[0] as ABI_JOB_TRUNCATE says. */
     int (*truncate)(struct fmt_image *im, uint64_t size, uint32_t prealloc, uint32_t flags);
     int (*measure)(struct fmt_env *env, const struct abi_create *req, struct props_reader options,
                    struct abi_measure *ret);

@@ -113,6 +113,20 @@ int qcow2_bitmaps_use(struct fmt_image *im)
     return status;
 }
 
+/* Of n bytes of bits from bit first on, those behind the last bit of the disk are zeros: the disk
+ * may have had another size when they were stored. */
+static void cut(const struct qcow2_state *st, const struct qcow2_new_bitmap *b, uint64_t first,
+                uint8_t *bytes, uint64_t n)
+{
+    uint64_t bits = div_up(st->active.size, 1ull << b->granularity_bits);
+    uint64_t keep = min_u64(bits - min_u64(bits, first), n * 8);
+
+    if (keep % 8) {
+        bytes[keep / 8] &= (uint8_t)((1u << keep % 8) - 1);
+    }
+    __builtin_memset(bytes + div_up(keep, 8), 0, n - div_up(keep, 8));
+}
+
 /* The old bits of the cluster at hand, if there are any. */
 static int load(struct fmt_image *im, const struct qcow2_new_bitmap *b)
 {
@@ -136,6 +150,9 @@ static int load(struct fmt_image *im, const struct qcow2_new_bitmap *b)
     } else if (entry) {
         status = fmt_read(im->env, 0, entry & QCOW2_BITMAP_TABLE_OFFSET, work->cluster,
                           st->cluster_size, 0);
+    }
+    if (!status && entry) {
+        cut(st, b, work->index * st->cluster_size * 8, work->cluster, st->cluster_size);
     }
     for (uint64_t i = 0; entry && !work->marked && i < st->cluster_size; i++) {
         work->marked = work->cluster[i] != 0;

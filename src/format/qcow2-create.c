@@ -154,6 +154,7 @@ static int write_first(struct fmt_image *im)
 
 static int create(struct fmt_image *im, const struct qcow2_create_options *o)
 {
+    uint64_t rest; /* of a disk without a beginning: always 0 */
     int status = take_options(im, o);
 
     if (!status && o->has_backing && o->backing_file.length > QCOW2_MAX_BACKING_NAME) {
@@ -175,7 +176,7 @@ static int create(struct fmt_image *im, const struct qcow2_create_options *o)
         return fail_backing(im, o, QCOW2_ENOSPC);
     }
     if (!status) {
-        status = qcow2_resize(im, o->size, o->prealloc, 0);
+        status = qcow2_resize(im, o->size, o->prealloc, 0, &rest);
     }
     qcow2_writer(im)->creating = false;
     return status;

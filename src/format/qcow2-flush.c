@@ -2,6 +2,15 @@
 /* Everything to the disk, in the order that leaves at worst leaks. */
 #include "format/qcow2-bitmap.h"
 
+/* The host has written what it had to between the old end of the disk and the new one. */
+static int publish_size(struct fmt_image *im)
+{
+    struct qcow2_state *st = im->state;
+
+    st->header.size = st->active.size;
+    return qcow2_tell_resize(im, qcow2_header_fields(im), QCOW2_E_RESIZE_HEADER);
+}
+
 int qcow2_flush(struct fmt_image *im)
 {
     const struct qcow2_state *st = im->state;
@@ -25,6 +34,9 @@ int qcow2_flush(struct fmt_image *im)
         if (!status) {
             status = qcow2_cache_write_back(im, QCOW2_KIND_L1);
         }
+    }
+    if (!status && st->header.size != st->active.size) {
+        status = publish_size(im);
     }
     return status ? status : fmt_flush(im->env, 0);
 }

@@ -44,25 +44,89 @@ static int finish(struct fmt_image *im, uint64_t to)
                              QCOW2_E_RESIZE_FILE);
 }
 
-/* Places for [from, to) in the usual order. */
-static int in_order(struct fmt_image *im, uint64_t from, uint64_t to)
+/* The cluster in which the old end of the disk lies. */
+struct head {
+    uint64_t base;        /* guest offset */
+    struct qcow2_entry e; /* UNALLOCATED where from is the end of a cluster */
+    bool host;            /* only the host knows what it shows */
+};
+
+static int head_look(struct fmt_image *im, uint64_t from, bool zero, struct head *h)
 {
-    struct qcow2_plan p = { .im = im };
+    const struct qcow2_state *st = im->state;
+    uint64_t l2, left;
     int status = FMT_OK;
 
-    while (!status && from < to) {
-        uint64_t stop = step_end(im->state, from, to);
-        status = qcow2_plan_range(&p, from, stop, ABI_EXT_DATA);
+    *h = (struct head){ .base = align_down(from, st->cluster_size),
+                        .e = { .class = QCOW2_C_UNALLOCATED } };
+    if (h->base == from) {
+        return FMT_OK;
+    }
+    status = qcow2_l2_find(im, h->base, &l2);
+    if (!status && l2) {
+        status = qcow2_entry_get(im, l2, h->base, &h->e, &left);
+    }
+    bool holes = st->extended_l2 ? zero && (h->e.allocated | h->e.zeros) != UINT32_MAX
+                                 : h->e.class == QCOW2_C_UNALLOCATED;
+    h->host = h->e.class == QCOW2_C_COMPRESSED || (st->backing_name.length && holes);
+    return status;
+}
+
+/* What a new cluster shows in front of the old end is zeros, and is stored, as qemu-img has it. */
+static int fill_head(struct fmt_image *im, const struct head *h, uint64_t from)
+{
+    const struct qcow2_state *st = im->state;
+    struct qcow2_entry e;
+    uint64_t l2, left;
+    int status;
+
+    if (h->base == from || st->extended_l2 || h->e.class == QCOW2_C_DATA ||
+        (st->has_data_file && !st->data_file_raw)) {
+        return FMT_OK;
+    }
+    status = qcow2_l2_find(im, h->base, &l2);
+    if (!status) {
+        status = qcow2_entry_get(im, l2, h->base, &e, &left);
+    }
+    return status ? status : qcow2_write_zeros(im, qcow2_data_handle(im), e.place, from - h->base);
+}
+
+/* Places for [from, to) in the usual order. */
+static int in_order(struct fmt_image *im, uint64_t from, uint64_t to, uint64_t *ret_rest)
+{
+    const struct qcow2_state *st = im->state;
+    struct qcow2_plan p = { .im = im };
+    uint64_t at = from, next = 0, l2;
+    struct head h;
+    int status = head_look(im, from, false, &h);
+
+    if (!status && h.host) {
+        /* the host's cluster is the first one that is free */
+        at = min_u64(to, h.base + st->cluster_size);
+        *ret_rest = at;
+        status = qcow2_l2_own(im, h.base, &l2);
+        if (!status && !st->has_data_file) {
+            status = qcow2_find_one(im, &next);
+        }
+    }
+    while (!status && at < to) {
+        uint64_t stop = step_end(st, at, to);
+        status = qcow2_plan_range(&p, at, stop, ABI_EXT_DATA);
         if (!status) {
             status = qcow2_promises_keep(im);
         }
-        from = stop;
+        at = stop;
     }
-    return status ? status : finish(im, to);
+    if (!status && (!h.host || *ret_rest < to)) {
+        status = finish(im, to);
+    }
+    if (!status && h.host && next) {
+        st->writer->next_free = next;
+    }
+    return status || h.host ? status : fill_head(im, &h, from);
 }
 
-/* The cluster behind the last one in use. */
-static int used_end(struct fmt_image *im, uint64_t *ret_cluster)
+int qcow2_used_end(struct fmt_image *im, uint64_t *ret_cluster)
 {
     const struct qcow2_state *st = im->state;
     uint64_t cluster = div_up(st->writer->end, st->cluster_size), count;
@@ -107,8 +171,9 @@ static int cut_file(struct fmt_image *im, uint64_t first)
     return status ? status : fmt_truncate(im->env, 0, end, ABI_PREALLOC_OFF);
 }
 
-/* The n guest clusters from guest on point to those of the file from place on. */
-static int link_run(struct fmt_image *im, uint64_t guest, uint64_t n, uint64_t place)
+/* The n guest clusters from guest on point to those of the file from place on. whole: all of their
+ * subclusters are in use. */
+static int link_run(struct fmt_image *im, uint64_t guest, uint64_t n, uint64_t place, bool whole)
 {
     const struct qcow2_state *st = im->state;
     uint64_t span = qcow2_l2_span(st), l2 = 0;
@@ -126,7 +191,7 @@ static int link_run(struct fmt_image *im, uint64_t guest, uint64_t n, uint64_t p
         }
         if (!status) {
             status = qcow2_entry_set(im, l2, guest, (place + i * st->cluster_size) | QCOW2_COPIED,
-                                     (uint64_t)e.zeros << 32 | e.allocated);
+                                     whole ? UINT32_MAX : (uint64_t)e.zeros << 32 | e.allocated);
         }
         if (!status) {
             status = qcow2_entry_drop(im, &e, false);
@@ -135,75 +200,66 @@ static int link_run(struct fmt_image *im, uint64_t guest, uint64_t n, uint64_t p
     return status;
 }
 
-/* The cluster in which the old end lies is placed anew if what it shows can be moved here: *ret
- * begins there or behind it. *ret_e: its entry. */
-static int run_start(struct fmt_image *im, uint64_t from, uint64_t *ret, struct qcow2_entry *ret_e)
+/* One run at the end of the file, behind all the refcount blocks it needs, with bytes in it. The
+ * cluster in which the old end lies is the first of them, and stays free if it is the host's. */
+static int in_one_run(struct fmt_image *im, uint64_t from, uint64_t to, uint32_t prealloc,
+                      bool zero, uint64_t *ret_rest)
 {
     const struct qcow2_state *st = im->state;
-    uint64_t base = align_down(from, st->cluster_size), l2, left;
-    int status = qcow2_l2_find(im, base, &l2);
+    uint64_t first, data, n, tables, skip, l2, size = st->cluster_size;
+    uint32_t bits = st->header.cluster_bits;
+    struct head h;
+    int status = head_look(im, from, zero, &h);
 
-    *ret_e = (struct qcow2_entry){ .class = QCOW2_C_UNALLOCATED };
-    if (!status && l2) {
-        status = qcow2_entry_get(im, l2, base, ret_e, &left);
-    }
-    bool moves =
-        ret_e->class != QCOW2_C_COMPRESSED &&
-        (st->extended_l2 || !st->backing_name.length || ret_e->class != QCOW2_C_UNALLOCATED);
-    *ret = moves ? base : align_up(from, st->cluster_size);
-    return status;
-}
-
-/* One run at the end of the file, behind all the refcount blocks it needs, with bytes in it. */
-static int in_one_run(struct fmt_image *im, uint64_t from, uint64_t to, uint32_t prealloc)
-{
-    const struct qcow2_state *st = im->state;
-    uint64_t start, first, data, n, tables;
-    struct qcow2_entry e;
-    int status = run_start(im, from, &start, &e);
-
-    if (status || start >= to) {
+    if (status) {
         return status;
     }
-    n = div_up(to - start, st->cluster_size);
+    n = div_up(to - h.base, size);
     tables = div_up(n, 1ull << st->l2_bits);
-    status = used_end(im, &first);
+    skip = h.host;
+    status = qcow2_used_end(im, &first);
     if (!status) {
         status = cut_file(im, first);
     }
     if (!status) {
         status = qcow2_reftable_move(im, first, n + tables, false, 0, 0, &data);
     }
-    data <<= st->header.cluster_bits;
+    data <<= bits;
     if (!status) {
-        status = fmt_truncate(im->env, 0, data + n * st->cluster_size, prealloc);
+        status = fmt_truncate(im->env, 0, data + n * size, prealloc);
         status = qcow2_tell_resize(im, status,
                                    prealloc == ABI_PREALLOC_FULL ? QCOW2_E_RESIZE_FILE_ZEROS
                                                                  : QCOW2_E_RESIZE_FILE_ALLOC);
     }
-    if (!status && start < from && e.class == QCOW2_C_DATA) {
-        status = qcow2_copy_bytes(im, e.place, data, from - start);
+    if (!status && !h.host && h.base < from && h.e.class == QCOW2_C_DATA) {
+        status = qcow2_copy_bytes(im, h.e.place, data, from - h.base);
+    }
+    if (!status && h.host) {
+        status = qcow2_l2_own(im, h.base, &l2);
+    }
+    if (!status && n > skip) {
+        qcow2_extend(st->writer, data, n * size);
+        status = qcow2_raise(im, (data >> bits) + skip, n - skip);
     }
     if (!status) {
-        qcow2_extend(st->writer, data, n * st->cluster_size);
-        status = qcow2_raise(im, data >> st->header.cluster_bits, n);
+        status = link_run(im, h.base + skip * size, n - skip, data + skip * size,
+                          zero && st->extended_l2);
     }
-    return status ? status : link_run(im, start, n, data);
+    if (!status && h.host) {
+        *ret_rest = min_u64(to, h.base + size);
+        st->writer->next_free = data >> bits;
+    }
+    return status;
 }
 
-int qcow2_preallocate(struct fmt_image *im, uint64_t from, uint64_t to, uint32_t prealloc)
+int qcow2_preallocate(struct fmt_image *im, uint64_t from, uint64_t to, uint32_t prealloc,
+                      bool zero, uint64_t *ret_rest)
 {
-    const struct qcow2_state *st = im->state;
-
-    if (st->backing_name.length && !st->extended_l2) {
-        /* the cluster of the old end may show bytes of the backing file */
-        from = align_up(from, st->cluster_size);
-    }
     if (from >= to) {
         return FMT_OK;
     }
-    if (prealloc == ABI_PREALLOC_METADATA || st->has_data_file) {
-        return qcow2_tell_resize(im, in_order(im, from, to), QCOW2_E_RESIZE_CLUSTERS);
-    }
-    return qcow2_tell_resize(im, in_one_run(im, from, to, prealloc), QCOW2_E_RESIZE_CLUSTERS);
+    int status = prealloc == ABI_PREALLOC_METADATA || qcow2_state(im)->has_data_file
+                     ? in_order(im, from, to, ret_rest)
+                     : in_one_run(im, from, to, prealloc, zero, ret_rest);
+    return qcow2_tell_resize(im, status, QCOW2_E_RESIZE_CLUSTERS);
 }

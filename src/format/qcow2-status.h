@@ -199,6 +199,12 @@ enum qcow2_status {
     QCOW2_E_RESIZE_DATA_ZEROS = -1538,
     QCOW2_E_RESIZE_HEADER = -1539,
     QCOW2_E_IN_CREATE = 50,
+    QCOW2_E_RESIZE_ZERO = -1540,
+    QCOW2_E_RESIZE_SNAPSHOTS_V2 = -1541,
+    QCOW2_E_RESIZE_BITMAP = -1542, /* {s} its name */
+    QCOW2_E_SHRINK_CLUSTERS = -1543,
+    QCOW2_E_SHRINK_REFBLOCKS = -1544,
+    QCOW2_E_SHRINK_FILE = -1545,
 
     QCOW2_E_SNAPSHOT_BITMAPS = -1550, /* the disk must stay what its bitmaps are about */
 

@@ -11,8 +11,8 @@
  * qcow2-zero.c zeroes and discards, qcow2-promise.c remembers what was promised
  * and publishes it, qcow2-flush.c brings all of it to the disk,
  * qcow2-header-write.c writes the header, qcow2-create*.c make images,
- * qcow2-truncate.c and qcow2-prealloc.c change their size, qcow2-measure.c
- * foretells it, qcow2-bitmap*.c keep bitmaps true.
+ * qcow2-truncate.c, qcow2-prealloc.c and qcow2-shrink.c change their size,
+ * qcow2-measure.c foretells it, qcow2-bitmap*.c keep bitmaps true.
  *
  * Where clusters are placed is qemu-img's order, found by experiment: the search
  * for free clusters goes on where the last one ended, and falls back to a cluster
@@ -211,13 +211,26 @@ int qcow2_l2_find(struct fmt_image *im, uint64_t guest, uint64_t *ret_l2);
 /* Give the L1 table at least entries entries. */
 int qcow2_l1_grow(struct fmt_image *im, uint64_t entries);
 
-/* ---- sizes (qcow2-truncate.c, qcow2-prealloc.c) ----------------------------------------- */
+/* ---- sizes (qcow2-truncate.c, qcow2-prealloc.c, qcow2-shrink.c) -------------------------- */
 
 /* Entries of an L1 table for a disk of size bytes. */
 uint64_t qcow2_l1_entries(const struct qcow2_state *st, uint64_t size);
-int qcow2_resize(struct fmt_image *im, uint64_t size, uint32_t prealloc, uint32_t flags);
-/* Make clusters for the guest bytes [from, to), which have none. */
-int qcow2_preallocate(struct fmt_image *im, uint64_t from, uint64_t to, uint32_t prealloc);
+/* The disk grows. *ret_rest as below; then the header tells the new size only at the next flush. */
+int qcow2_resize(struct fmt_image *im, uint64_t size, uint32_t prealloc, uint32_t flags,
+                 uint64_t *ret_rest);
+/* Make clusters for the guest bytes [from, to), which have none. zero: they must not show the
+ * backing file. *ret_rest: the host is to write zeros from from up to there, 0: nowhere; a cluster
+ * for it is the next free one. */
+int qcow2_preallocate(struct fmt_image *im, uint64_t from, uint64_t to, uint32_t prealloc,
+                      bool zero, uint64_t *ret_rest);
+/* Give up all clusters of the disk behind those of its first size bytes. */
+int qcow2_drop_behind(struct fmt_image *im, uint64_t size);
+/* Give up refcount blocks that count nothing, and the end of the file that nothing uses. */
+int qcow2_shrink_file(struct fmt_image *im);
+/* The cluster behind the last one in use. */
+int qcow2_used_end(struct fmt_image *im, uint64_t *ret_cluster);
+/* The size of the disk; the header tells it later. */
+void qcow2_set_size(struct qcow2_state *st, uint64_t size);
 /* Where status is a failed request, tell it as code (QCOW2_E_RESIZE_*). */
 int qcow2_tell_resize(struct fmt_image *im, int status, int code);
 

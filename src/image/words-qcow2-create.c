@@ -90,6 +90,15 @@ static const WordsRow create_rows[] = {
     RESIZE(QCOW2_E_RESIZE_DATA_ALLOC, "Could not preallocate new data: {errno}"),
     RESIZE(QCOW2_E_RESIZE_DATA_ZEROS, "Could not write zeros for preallocation: {errno}"),
     RESIZE(QCOW2_E_RESIZE_HEADER, "Failed to update the image size: {errno}"),
+    { QCOW2_E_RESIZE_ZERO, 0, "Failed to zero out new clusters: {errno}", ENOTSUP },
+    { QCOW2_E_RESIZE_SNAPSHOTS_V2, 0, "Can't resize a v2 image which has snapshots", ENOTSUP },
+    { QCOW2_E_RESIZE_BITMAP, 0,
+      "Bitmap '{s}' is inconsistent and cannot be used\n"
+      "Try block-dirty-bitmap-remove to delete this bitmap from disk",
+      ENOTSUP },
+    { QCOW2_E_SHRINK_CLUSTERS, 0, "Failed to discard cropped clusters: {errno}", EIO },
+    { QCOW2_E_SHRINK_REFBLOCKS, 0, "Failed to discard unused refblocks: {errno}", EIO },
+    { QCOW2_E_SHRINK_FILE, 0, "Failed to truncate the tail of the image: {errno}", EIO },
 
     { QCOW2_E_SNAPSHOT_BITMAPS, 0, "Device has active dirty bitmaps", EBUSY },
 

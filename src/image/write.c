@@ -319,9 +319,25 @@ static gboolean truncate_raw(Image *img, guint64 size, guint32 prealloc, gboolea
     return io_truncate(file, size, (IoPrealloc)prealloc, error);
 }
 
+/* Between the old end of the disk and the end of its cluster the backing file would be seen. */
+static gboolean fill_rest(Image *img, guint64 from, guint64 to, GError **error)
+{
+    g_autofree guint8 *zeros = NULL;
+
+    if (to <= from) {
+        return TRUE;
+    }
+    if (to > img->size || to - from > MAX(img->facts.cluster_size, 1)) {
+        return broken_answer(error);
+    }
+    zeros = g_malloc0((gsize)(to - from));
+    return image_write(img, from, zeros, (gsize)(to - from), error) && image_flush(img, error);
+}
+
 gboolean image_truncate(Image *img, guint64 size, guint32 prealloc, gboolean exact, GError **error)
 {
     CellCall call = { .op = ABI_JOB_TRUNCATE, .arg = { size, prealloc } };
+    guint64 old = img->size;
 
     if (img->backing != NULL && img->backing->size > img->size) {
         call.arg[2] = ABI_TRUNCATE_ZERO;
@@ -331,12 +347,20 @@ gboolean image_truncate(Image *img, guint64 size, guint32 prealloc, gboolean exa
             return FALSE;
         }
     } else {
-        if (!image_set_bound(img, size, error) || !image_call_cell(img, &call, NULL, error)) {
+        if (!image_set_bound(img, size, error)) {
+            return FALSE;
+        }
+        if (!image_call_cell(img, &call, NULL, error)) {
+            if (call.result.status == FMT_E_UNSUPPORTED) {
+                g_clear_error(error);
+                g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED,
+                            "Image format driver does not support resize");
+            }
             return FALSE;
         }
         img->facts.virtual_size = size;
     }
     image_forget(img);
     img->size = (size + IMAGE_SECTOR - 1) & ~(guint64)(IMAGE_SECTOR - 1);
-    return TRUE;
+    return fill_rest(img, old, call.result.ret[0], error);
 }
