@@ -10,9 +10,32 @@
 /* A loop that fills or measures memory must not become a call of itself. */
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 
+/* Up to so many bytes a loop is faster than the string instructions, which take a while to start;
+ * the hashes copy and clear few bytes millions of times. */
+#define SHORT 256u
+
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {
     void *r = to;
+
+    if (n < 8) {
+        for (size_t i = 0; i < n; i++) {
+            ((uint8_t *)to)[i] = ((const uint8_t *)from)[i];
+        }
+        return r;
+    }
+    if (n <= SHORT) {
+        uint8_t *d = to;
+        const uint8_t *s = from;
+        uint64_t v, last;
+        __builtin_memcpy(&last, s + n - 8, 8);
+        for (size_t i = 0; i < n - 8; i += 8) {
+            __builtin_memcpy(&v, s + i, 8);
+            __builtin_memcpy(d + i, &v, 8);
+        }
+        __builtin_memcpy(d + n - 8, &last, 8);
+        return r;
+    }
 
     __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n)::"memory");
     return r;
@@ -21,6 +44,16 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n)
 void *memset(void *to, int c, size_t n)
 {
     void *r = to;
+
+    if (n >= 8 && n <= SHORT) {
+        uint8_t *d = to;
+        uint64_t v = (uint8_t)c * 0x0101010101010101ull;
+        for (size_t i = 0; i < n - 8; i += 8) {
+            __builtin_memcpy(d + i, &v, 8);
+        }
+        __builtin_memcpy(d + n - 8, &v, 8);
+        return r;
+    }
 
     __asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(c) : "memory");
     return r;

@@ -232,7 +232,7 @@ static void test_encrypted(void)
 
     g_assert_false(guest_create(&guest, "encrypt.format=luks,encrypt.key-secret=s", M));
     g_autofree char *words = words_of_result(mem_env_result(guest.mem));
-    g_assert_cmpstr(words, ==, "Creating encrypted images is not supported");
+    g_assert_cmpstr(words, ==, "Parameter 'key-secret' is required for cipher");
     guest_clear(&guest);
 }
 

@@ -12,6 +12,9 @@
 /* The handle of an external data file, as image/ attaches it. */
 #define DATA_FILE_HANDLE 1
 
+/* What a new image was encrypted with, it is opened with. */
+static const char *const key_secrets[CONVERT_KEY_SECRETS] = { "encrypt.key-secret", "key-secret" };
+
 static gboolean refuse(GError **error, const char *format, const char *word)
 {
     g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED, format, word);
@@ -110,6 +113,11 @@ static gboolean create(ConvertTarget *t, GPtrArray *sources, guint64 total, GErr
         return FALSE;
     }
     t->is_zero = !is_on(options, "preallocation");
+    for (guint i = 0; i < G_N_ELEMENTS(key_secrets); i++) {
+        t->secret[i] = is_given(options, key_secrets[i])
+                           ? g_strdup(create_options_get(options, key_secrets[i]))
+                           : NULL;
+    }
     props = create_options_props(options);
     if (!image_create(t->filename, t->format, total, props, 0, error)) {
         g_prefix_error(error, "%s: error while converting %s: ", t->filename, t->format);
@@ -129,6 +137,9 @@ static gboolean fresh_is_zero(const ConvertTarget *t)
 
     if (image_format(t->img) != ABI_FORMAT_RAW && t->is_zero) {
         return TRUE;
+    }
+    if ((flags & ABI_FACT_ENCRYPTED) != 0) {
+        return FALSE; /* zeros of the file, decrypted, are none */
     }
     return file != NULL && io_kind(file) != IO_KIND_HOST_DEVICE;
 }
@@ -177,8 +188,15 @@ gboolean convert_target_open(ConvertTarget *t, GPtrArray *sources, guint64 total
         return FALSE;
     }
     if (!common_cache(t->cache_word, FALSE, &cache, error) ||
-        (spec = common_spec(t->filename, t->format, t->image_opts, error)) == NULL ||
-        (t->img = image_open(spec, flags, cache, error)) == NULL) {
+        (spec = common_spec(t->filename, t->format, t->image_opts, error)) == NULL) {
+        return FALSE;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(key_secrets); i++) {
+        if (t->secret[i] != NULL) {
+            image_spec_set(spec, key_secrets[i], t->secret[i]);
+        }
+    }
+    if ((t->img = image_open(spec, flags, cache, error)) == NULL) {
         return FALSE;
     }
     t->direct = (cache & IO_NO_CACHE) != 0 || io_kind(image_file(t->img)) == IO_KIND_HOST_DEVICE;
@@ -191,4 +209,7 @@ gboolean convert_target_open(ConvertTarget *t, GPtrArray *sources, guint64 total
 void convert_target_clear(ConvertTarget *t)
 {
     g_clear_pointer(&t->img, image_unref);
+    for (guint i = 0; i < G_N_ELEMENTS(key_secrets); i++) {
+        g_clear_pointer(&t->secret[i], g_free);
+    }
 }

@@ -5,6 +5,8 @@
 
 #include "image/image.h"
 
+#define CONVERT_KEY_SECRETS 2u /* options that name one */
+
 typedef struct {
     /* what is wanted; strings are borrowed */
     const char *filename;
@@ -18,10 +20,11 @@ typedef struct {
     gboolean compress, sparse, bitmaps, skip_broken;
     /* what convert_target_open() finds */
     Image *img;
-    gboolean has_backing; /* as the user says: -B */
-    guint64 backing_size; /* of the target's real backing file; else G_MAXUINT64 */
-    gboolean is_zero;     /* what is not written reads as zeros */
-    gboolean direct;      /* written without the page cache, or a device */
+    gboolean has_backing;              /* as the user says: -B */
+    guint64 backing_size;              /* of the target's real backing file; else G_MAXUINT64 */
+    gboolean is_zero;                  /* what is not written reads as zeros */
+    char *secret[CONVERT_KEY_SECRETS]; /* ids the new image was encrypted with; NULL: not */
+    gboolean direct;                   /* written without the page cache, or a device */
 } ConvertTarget;
 
 /* Make (unless it exists) and open the target for total bytes from the sources. Messages are

@@ -15,91 +15,140 @@
 #define TRIAL 40000000u
 #define TRIALS 3u
 
-/* HMAC (RFC 2104) with both keys absorbed. */
+/*
+ * HMAC (RFC 2104) of what is as long as a digest, again and again. Both keys are absorbed; what is
+ * left of inner and outer hash is one block each, padded once and for all, so that an iteration is
+ * two blocks and nothing else. nettle's contexts begin with the state, and a block that is whole
+ * goes through update() without a copy.
+ */
 struct hmac {
-    const struct nettle_hash *hash;
-    _Alignas(16) uint8_t inner[CONTEXT], outer[CONTEXT], now[CONTEXT];
+    const struct crypt_hash *hash;
+    const struct nettle_hash *impl;
+    _Alignas(16) uint8_t context[CONTEXT];
+    _Alignas(16) uint8_t block[MAX_HASH_BLOCK];
+    uint64_t inner[CRYPT_MAX_DIGEST / 8], outer[CRYPT_MAX_DIGEST / 8];
 };
 
-static void absorb_pad(const struct nettle_hash *hash, uint8_t *context, const uint8_t *key,
-                       uint8_t pad)
+static void absorb_pad(struct hmac *h, const uint8_t *key, uint8_t pad, uint64_t *ret_state)
 {
     uint8_t block[MAX_HASH_BLOCK];
 
-    for (uint32_t i = 0; i < hash->block_size; i++) {
+    for (uint32_t i = 0; i < h->impl->block_size; i++) {
         block[i] = key[i] ^ pad;
     }
-    hash->init(context);
-    hash->update(context, hash->block_size, block);
+    h->impl->init(h->context);
+    h->impl->update(h->context, h->impl->block_size, block);
+    __builtin_memcpy(ret_state, h->context, h->hash->state_bytes);
     crypt_wipe(block, sizeof block);
 }
 
-static void hmac_begin(struct hmac *h, const struct nettle_hash *hash, struct crypt_bytes key)
+/* The block behind a pad: a digest, a bit, zeros, and the number of bits in both blocks. */
+static void pad_block(struct hmac *h)
 {
+    uint32_t size = h->impl->block_size;
+    uint64_t bits = (size + h->hash->bytes) * 8ull;
+
+    __builtin_memset(h->block, 0, sizeof h->block);
+    h->block[h->hash->bytes] = 0x80;
+    if (h->hash->little) {
+        le64_store(h->block + size - 8, bits);
+    } else {
+        be64_store(h->block + size - 8, bits);
+    }
+}
+
+static void hmac_begin(struct hmac *h, const struct crypt_hash *hash, struct crypt_bytes key)
+{
+    const struct nettle_hash *impl = hash->impl;
     uint8_t block[MAX_HASH_BLOCK] = { 0 };
 
     h->hash = hash;
-    if (key.length > hash->block_size) {
-        hash->init(h->now);
-        hash->update(h->now, key.length, key.data);
-        hash->digest(h->now, hash->digest_size, block);
+    h->impl = impl;
+    if (key.length > impl->block_size) {
+        impl->init(h->context);
+        impl->update(h->context, key.length, key.data);
+        impl->digest(h->context, impl->digest_size, block);
     } else if (key.length) {
         __builtin_memcpy(block, key.data, key.length);
     }
-    absorb_pad(hash, h->inner, block, 0x36);
-    absorb_pad(hash, h->outer, block, 0x5c);
+    absorb_pad(h, block, 0x36, h->inner);
+    absorb_pad(h, block, 0x5c, h->outer);
     crypt_wipe(block, sizeof block);
+    pad_block(h);
 }
 
-/* A context as it was saved; inline, for it is done four times in an iteration. */
-static inline void restore(struct hmac *h, const uint8_t *from)
+/* The state as bytes, to the front of the block. */
+static inline void put_state(struct hmac *h)
 {
-    const uint64_t *s = (const uint64_t *)(const void *)from;
-    uint64_t *d = (uint64_t *)(void *)h->now;
-
-    for (uint32_t i = 0; i < h->hash->context_size; i += 8) {
-        *d++ = *s++;
-        __asm__ volatile("" : "+r"(d)); /* or it becomes a call of memcpy() */
+    if (h->hash->little) {
+        __builtin_memcpy(h->block, h->context, h->hash->bytes);
+    } else if (h->hash->wide) {
+        for (uint32_t i = 0; i < h->hash->bytes; i += 8) {
+            uint64_t v;
+            __builtin_memcpy(&v, h->context + i, 8);
+            be64_store(h->block + i, v);
+        }
+    } else {
+        for (uint32_t i = 0; i < h->hash->bytes; i += 4) {
+            uint32_t v;
+            __builtin_memcpy(&v, h->context + i, 4);
+            be32_store(h->block + i, v);
+        }
     }
 }
 
-/* HMAC of length bytes at data into digest; they may be the same. */
-static void hmac_finish(struct hmac *h, uint8_t *digest)
+static inline void half(struct hmac *h, const uint64_t *state)
 {
-    const struct nettle_hash *hash = h->hash;
+    __builtin_memcpy(h->context, state, h->hash->state_bytes);
+    h->impl->update(h->context, h->impl->block_size, h->block);
+    put_state(h);
+}
 
-    hash->digest(h->now, hash->digest_size, digest);
-    restore(h, h->outer);
-    hash->update(h->now, hash->digest_size, digest);
-    hash->digest(h->now, hash->digest_size, digest);
+/* HMAC of the digest in the block, in place. */
+static inline void iterate(struct hmac *h)
+{
+    half(h, h->inner);
+    half(h, h->outer);
+}
+
+/* The first iteration of a block of output: its HMAC is of salt and number. */
+static void begin_block(struct hmac *h, struct crypt_bytes salt, uint32_t number)
+{
+    _Alignas(16) uint8_t context[CONTEXT], digest[CRYPT_MAX_DIGEST], index[4];
+
+    be32_store(index, number);
+    /* nothing of a context but its state differs once a whole block has been absorbed */
+    h->impl->init(h->context);
+    h->impl->update(h->context, h->impl->block_size, h->block);
+    __builtin_memcpy(context, h->context, sizeof context);
+    __builtin_memcpy(context, h->inner, h->hash->state_bytes);
+    h->impl->update(context, salt.length, salt.data);
+    h->impl->update(context, sizeof index, index);
+    h->impl->digest(context, h->hash->bytes, digest);
+    __builtin_memcpy(h->block, digest, h->hash->bytes);
+    half(h, h->outer);
+    crypt_wipe(context, sizeof context);
 }
 
 static int derive_block(struct fmt_env *env, struct hmac *h, struct crypt_bytes salt,
                         uint32_t number, uint32_t iterations, uint64_t *sum)
 {
-    _Alignas(16) uint64_t u[CRYPT_MAX_DIGEST / 8] = { 0 };
-    uint8_t *bytes = (uint8_t *)u, index[4];
-    uint32_t words = (uint32_t)div_up(h->hash->digest_size, 8);
+    uint32_t words = (uint32_t)div_up(h->hash->bytes, 8);
     int status = FMT_OK;
 
-    be32_store(index, number);
-    restore(h, h->inner);
-    h->hash->update(h->now, salt.length, salt.data);
-    h->hash->update(h->now, sizeof index, index);
-    hmac_finish(h, bytes);
-    __builtin_memcpy(sum, u, sizeof u);
+    begin_block(h, salt, number);
+    __builtin_memcpy(sum, h->block, CRYPT_MAX_DIGEST);
     for (uint32_t i = 1; i < iterations && !status; i++) {
-        restore(h, h->inner);
-        h->hash->update(h->now, h->hash->digest_size, bytes);
-        hmac_finish(h, bytes);
+        iterate(h);
         for (uint32_t k = 0; k < words; k++) {
-            sum[k] ^= u[k];
+            uint64_t v;
+            __builtin_memcpy(&v, h->block + 8 * k, 8);
+            sum[k] ^= v;
         }
         if (i % ALIVE == 0) {
             status = env->progress(env, i, iterations);
         }
     }
-    crypt_wipe(u, sizeof u);
     return status;
 }
 
@@ -110,7 +159,7 @@ int crypt_derive(struct fmt_env *env, const struct crypt_hash *hash, struct cryp
     uint64_t sum[CRYPT_MAX_DIGEST / 8];
     int status = FMT_OK;
 
-    hmac_begin(&h, hash->impl, secret);
+    hmac_begin(&h, hash, secret);
     for (uint32_t at = 0, i = 1; at < out_length && !status; at += hash->bytes, i++) {
         status = derive_block(env, &h, salt, i, iterations, sum);
         __builtin_memcpy(out + at, sum, min_u64(hash->bytes, out_length - at));

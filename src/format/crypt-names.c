@@ -30,13 +30,13 @@ const struct crypt_cipher crypt_ciphers[] = {
 };
 
 const struct crypt_hash crypt_hashes[] = {
-    { "md5", 16, &nettle_md5 },
-    { "sha1", 20, &nettle_sha1 },
-    { "sha224", 28, &nettle_sha224 },
-    { "sha256", 32, &nettle_sha256 },
-    { "sha384", 48, &nettle_sha384 },
-    { "sha512", 64, &nettle_sha512 },
-    { "ripemd160", 20, &nettle_ripemd160 },
+    { "md5", 16, 16, true, false, &nettle_md5 },
+    { "sha1", 20, 20, false, false, &nettle_sha1 },
+    { "sha224", 28, 32, false, false, &nettle_sha224 },
+    { "sha256", 32, 32, false, false, &nettle_sha256 },
+    { "sha384", 48, 64, false, true, &nettle_sha384 },
+    { "sha512", 64, 64, false, true, &nettle_sha512 },
+    { "ripemd160", 20, 20, true, false, &nettle_ripemd160 },
     { 0 },
 };
 

@@ -27,6 +27,8 @@ struct crypt_cipher {
 struct crypt_hash {
     const char *name;
     uint32_t bytes;
+    uint32_t state_bytes; /* at the front of nettle's context */
+    bool little, wide;    /* its words: byte order, 64 bits each */
     const struct nettle_hash *impl;
 };
 

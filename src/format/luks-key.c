@@ -76,6 +76,19 @@ static int read_material(struct fmt_env *env, const struct luks_place *place,
     return status;
 }
 
+/* Iterations that a wrong secret costs. */
+static uint64_t work(const struct luks_header *h)
+{
+    uint64_t rounds = div_up(h->key_bytes, h->hash->bytes);
+    uint64_t digest = div_up(LUKS_DIGEST, h->hash->bytes) * h->iterations;
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < LUKS_SLOTS; i++) {
+        sum += h->slot[i].active ? h->slot[i].iterations * rounds + digest : 0;
+    }
+    return sum;
+}
+
 int luks_try_slot(struct fmt_env *env, const struct luks_place *place, const struct luks_header *h,
                   uint32_t slot, struct crypt_bytes secret, uint8_t *key, bool *ret_good)
 {
@@ -87,8 +100,8 @@ int luks_try_slot(struct fmt_env *env, const struct luks_place *place, const str
     if (!s->active) {
         return FMT_OK;
     }
-    if (s->iterations > LUKS_MAX_ITERATIONS || h->iterations > LUKS_MAX_ITERATIONS) {
-        return fmt_fail2(env, LUKS_E_MANY_ITERATIONS, slot, max_u64(s->iterations, h->iterations));
+    if (work(h) > LUKS_MAX_ITERATIONS) {
+        return fmt_fail2(env, LUKS_E_MANY_ITERATIONS, work(h), LUKS_MAX_ITERATIONS);
     }
     uint8_t *material = env->alloc(env, size);
     if (!material) {

@@ -5,9 +5,9 @@
 
 #include "format/luks-header.h"
 
-/* limit: more iterations than this, in a slot or for the digest, take minutes on any machine;
- * qemu-img and cryptsetup make headers that take seconds. */
-#define LUKS_MAX_ITERATIONS (1u << 26)
+/* limit: this many iterations, of all slots in use together, take a minute or more; qemu-img and
+ * cryptsetup make headers that take seconds. */
+#define LUKS_MAX_ITERATIONS (1u << 29)
 
 /* Where a volume's header and key material are. */
 struct luks_place {

@@ -35,7 +35,19 @@ enum luks_status {
     LUKS_E_PASSWORD = -3024,
     LUKS_E_MATERIAL = -3025,                /* {errno} */
     LUKS_E_CIPHER_MODE_UNSUPPORTED = -3026, /* {s} mode */
-    LUKS_E_MANY_ITERATIONS = -3027,         /* {0} slot, {1} iterations */
+    LUKS_E_MANY_ITERATIONS = -3027,         /* {0} iterations in all slots, {1} most */
+    LUKS_E_ITERATIONS_SCALE = -3028,        /* {0} iterations a second */
+    LUKS_E_ITERATIONS_LARGE = -3029,        /* {0} iterations, {1} most */
+    LUKS_E_WRITE = -3030,                   /* {errno} */
+    LUKS_E_MATERIAL_WRITE = -3031,          /* {errno} */
+    LUKS_E_NO_SECRET = -3032,               /* the host knows why */
+    LUKS_E_ALGORITHM = -3033,               /* {s} */
+    LUKS_E_OPTION_CIPHER = -3034,           /* {s} the wrong word, here and in what follows */
+    LUKS_E_OPTION_MODE = -3035,
+    LUKS_E_OPTION_IVGEN = -3036,
+    LUKS_E_OPTION_IVGEN_HASH = -3037,
+    LUKS_E_OPTION_HASH = -3038,
+    LUKS_E_OPTION_UNEXPECTED = -3039, /* {s} key */
 };
 
 #endif

@@ -71,7 +71,9 @@ static void take_bool(const struct props_item *it, struct qcow2_create_options *
     } else if (is_key(it, "data_file_raw")) {
         o->data_file_raw = it->number;
     } else if (is_key(it, "encryption")) {
-        o->encryption |= it->number != 0;
+        if (it->number && o->crypt_method == QCOW2_CRYPT_NONE) {
+            o->crypt_method = QCOW2_CRYPT_AES;
+        }
     }
 }
 
@@ -88,7 +90,8 @@ static void take_string(const struct props_item *it, struct qcow2_create_options
         o->data_file = text;
         o->has_data_file = true;
     } else if (is_key(it, "encrypt.format")) {
-        o->encryption = true;
+        o->crypt_method =
+            is_text(it->value, it->value_length, "luks") ? QCOW2_CRYPT_LUKS : QCOW2_CRYPT_AES;
     } else if (is_key(it, "encrypt.key-secret")) {
         o->has_secret = true;
     }
@@ -120,6 +123,7 @@ int qcow2_create_options_read(struct fmt_env *env, const struct abi_create *req,
                               struct props_reader options, struct qcow2_create_options *ret)
 {
     struct qcow2_text wrong[N_CHOICES] = { { 0 } };
+    struct props_reader again = options;
     struct props_item it;
     int more;
 
@@ -149,7 +153,7 @@ int qcow2_create_options_read(struct fmt_env *env, const struct abi_create *req,
             return fmt_fail_text(env, choices[i].code, wrong[i].data, wrong[i].length);
         }
     }
-    return FMT_OK;
+    return luks_options_read(env, again, "encrypt.", &ret->luks);
 }
 
 int qcow2_create_options_judge(struct fmt_env *env, const struct qcow2_create_options *o)
@@ -178,8 +182,7 @@ int qcow2_create_options_judge(struct fmt_env *env, const struct qcow2_create_op
         { o->data_file_raw && o->has_backing, QCOW2_E_CREATE_RAW_BACKING },
         { o->has_data_file && old, QCOW2_E_CREATE_DATA_FILE_V2 },
         { o->compression != QCOW2_COMPRESSION_ZLIB && old, QCOW2_E_CREATE_COMPRESSION_V2 },
-        { o->encryption && !o->has_secret, QCOW2_E_CREATE_NO_SECRET },
-        { o->encryption, QCOW2_E_CREATE_ENCRYPTION },
+        { o->crypt_method != QCOW2_CRYPT_NONE && !o->has_secret, QCOW2_E_CREATE_NO_SECRET },
         { o->negative, QCOW2_E_CREATE_NEGATIVE },
     };
 

@@ -178,6 +178,9 @@ static int create(struct fmt_image *im, const struct qcow2_create_options *o)
     if (!status) {
         status = qcow2_resize(im, o->size, o->prealloc, 0, &rest);
     }
+    if (!status) {
+        status = qcow2_create_crypto(im, o);
+    }
     qcow2_writer(im)->creating = false;
     return status;
 }

@@ -3,6 +3,7 @@
 #ifndef INSTAR_QCOW2_CREATE_H
 #define INSTAR_QCOW2_CREATE_H
 
+#include "format/luks-create.h"
 #include "format/qcow2.h"
 
 struct qcow2_create_options {
@@ -15,8 +16,9 @@ struct qcow2_create_options {
     bool extended_l2;
     bool lazy_refcounts;
     bool data_file_raw;
-    bool encryption;
-    bool has_secret;
+    uint32_t crypt_method; /* enum qcow2_crypt */
+    bool has_secret;       /* one is named */
+    struct luks_options luks;
     bool negative; /* the size cannot be rounded up below 2^63 */
     bool has_data_file;
     bool has_backing;
@@ -28,5 +30,7 @@ int qcow2_create_options_read(struct fmt_env *env, const struct abi_create *req,
                               struct props_reader options, struct qcow2_create_options *ret);
 /* Can such an image be? */
 int qcow2_create_options_judge(struct fmt_env *env, const struct qcow2_create_options *o);
+/* Encrypt the new image, if it shall be. */
+int qcow2_create_crypto(struct fmt_image *im, const struct qcow2_create_options *o);
 
 #endif

@@ -3,6 +3,7 @@
  * How large an image of given options gets. The rules are those that qemu-img
  * applies when measuring, which are fewer than those of creating.
  */
+#include "format/luks-create.h"
 #include "format/qcow2-write.h"
 
 /* What matters of the options. */
@@ -12,6 +13,7 @@ struct plan {
     uint64_t source_data;
     bool extended_l2, old, full, encryption, secret, backing;
     struct qcow2_text compat, prealloc; /* data NULL: not given */
+    struct luks_options luks;
 };
 
 static bool is_key(const struct props_item *it, const char *name)
@@ -26,6 +28,7 @@ static bool is_word(const struct qcow2_text *text, const char *word)
 
 static int read_options(struct fmt_env *env, struct props_reader options, struct plan *p)
 {
+    struct props_reader again = options;
     struct props_item it;
     int more;
 
@@ -53,7 +56,10 @@ static int read_options(struct fmt_env *env, struct props_reader options, struct
             p->secret = true;
         }
     }
-    return more < 0 ? fmt_fail(env, FMT_E_BAD_JOB) : FMT_OK;
+    if (more < 0) {
+        return fmt_fail(env, FMT_E_BAD_JOB);
+    }
+    return p->encryption ? luks_options_read(env, again, "encrypt.", &p->luks) : FMT_OK;
 }
 
 /* The rules in the order in which they are complained about. */
@@ -83,10 +89,10 @@ static int judge(struct fmt_env *env, struct plan *p)
     if (prealloc->data && !p->full && !is_word(prealloc, "off") && !is_word(prealloc, "metadata")) {
         return fmt_fail_text(env, QCOW2_E_MEASURE_PREALLOC, prealloc->data, prealloc->length);
     }
-    if (p->encryption) {
-        return fmt_fail(env, p->secret ? QCOW2_E_CREATE_ENCRYPTION : QCOW2_E_CREATE_NO_SECRET);
+    if (p->encryption && !p->secret) {
+        return fmt_fail(env, QCOW2_E_CREATE_NO_SECRET);
     }
-    return FMT_OK;
+    return p->encryption ? luks_options_judge(env, &p->luks) : FMT_OK;
 }
 
 int qcow2_measure(struct fmt_env *env, const struct abi_create *req, struct props_reader options,
@@ -119,6 +125,9 @@ int qcow2_measure(struct fmt_env *env, const struct abi_create *req, struct prop
     others = 1 + l1 + tables;
     qcow2_refcount_needs(data + others, size, refblock_bits, false, &blocks, &table);
     others += blocks + table;
+    if (p.encryption) {
+        others += div_up(luks_header_bytes(&p.luks), size);
+    }
     *ret = (struct abi_measure){
         .required = others * size,
         .fully_allocated = (data + others) * size,

@@ -174,7 +174,6 @@ enum qcow2_status {
     QCOW2_E_CREATE_RAW_BACKING = -1512,
     QCOW2_E_CREATE_DATA_FILE_V2 = -1513,
     QCOW2_E_CREATE_COMPRESSION_V2 = -1514,
-    QCOW2_E_CREATE_ENCRYPTION = -1515,
     QCOW2_E_CREATE_TOO_LARGE = -1516,
     QCOW2_E_CREATE_BACKING = -1517,  /* {s} name' with format 'format, {errno} */
     QCOW2_E_CREATE_HEADER = -1518,   /* {errno} */

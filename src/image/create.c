@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "abi/props.h"
+#include "format/luks-status.h"
 #include "image/image-private.h"
+#include "image/secret.h"
 #include "image/words.h"
 
 /* What the byte store and this file want from the options. */
@@ -20,7 +22,9 @@ typedef struct {
     char *data_file;
     gboolean data_file_raw;
     char *backing_format, *cipher_format;
-    gboolean old_encryption, cipher_options;
+    gboolean old_encryption;
+    char *cipher_option; /* the first of those that only LUKS has, or of any */
+    char *key_secret;    /* id; NULL: none is named */
 } CreateOptions;
 
 static void create_options_clear(CreateOptions *options)
@@ -28,6 +32,8 @@ static void create_options_clear(CreateOptions *options)
     g_free(options->data_file);
     g_free(options->backing_format);
     g_free(options->cipher_format);
+    g_free(options->cipher_option);
+    g_free(options->key_secret);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CreateOptions, create_options_clear)
 
@@ -76,13 +82,17 @@ static gboolean judge_names(const CreateOptions *options, GError **error)
         return refuse(error, "'encrypt.format' and its alias '%s' can't be used at the same time",
                       "encryption");
     }
-    if (options->cipher_format == NULL && options->cipher_options && !options->old_encryption) {
+    if (options->cipher_format == NULL && !options->old_encryption &&
+        (options->cipher_option != NULL || options->key_secret != NULL)) {
         return refuse(error, "Parameter '%s' is missing", "encrypt.format");
     }
     if (options->cipher_format != NULL && !g_str_equal(options->cipher_format, "luks") &&
         !g_str_equal(options->cipher_format, "aes")) {
         return refuse(error, "Parameter 'format' does not accept value '%s'",
                       options->cipher_format);
+    }
+    if (options->cipher_option != NULL && g_strcmp0(options->cipher_format, "luks") != 0) {
+        return refuse(error, "Parameter '%s' is unexpected", options->cipher_option);
     }
     if (options->backing_format != NULL && !image_driver_known(options->backing_format)) {
         return refuse(error, "Parameter 'backing-fmt' does not accept value '%s'",
@@ -120,8 +130,10 @@ static gboolean take_options(GBytes *bytes, gboolean raw, CreateOptions *options
             take_text(&options->backing_format, g_steal_pointer(&text));
         } else if (g_str_equal(key, "encrypt.format") && text != NULL) {
             take_text(&options->cipher_format, g_steal_pointer(&text));
+        } else if (g_str_equal(key, "encrypt.key-secret") && text != NULL) {
+            take_text(&options->key_secret, g_steal_pointer(&text));
         } else if (g_str_has_prefix(key, "encrypt.")) {
-            options->cipher_options = TRUE;
+            take_text(&options->cipher_option, g_strdup(key));
         } else if (g_str_equal(key, "encryption")) {
             options->old_encryption = it.number != 0;
         } else if (g_str_equal(key, "data_file_raw")) {
@@ -204,32 +216,57 @@ static gboolean lock_stores(Image *img, GError **error)
                                    io_lock(img->handles[1], (IoLock){ used, sized }, error));
 }
 
-static gboolean write_format(Image *img, guint64 size, GBytes *options, guint64 data_handle,
-                             GError **error)
+/* The options, with what encryption needs of the host: the secret that is named, and chance. Without
+ * the secret the driver will not go on; *ret_why is then what there is to say. */
+static GByteArray *with_secret(const struct abi_create *head, GBytes *options, const char *id,
+                               GError **ret_why)
 {
-    struct abi_create head = { { sizeof head, ABI_JOB_CREATE, ABI_VERSION }, img->format, 0, size, image_seed() };
-    g_autoptr(GByteArray) in = g_byte_array_new();
-    CellCall call = { .op = ABI_JOB_CREATE, .arg = { data_handle } };
+    /* Never moved: what is left behind could not be overwritten. */
+    GByteArray *in = g_byte_array_sized_new(2 * ABI_TABLE_SIZE);
     gsize length = 0;
     const void *bytes = options != NULL ? g_bytes_get_data(options, &length) : NULL;
-    gint code = 0;
 
-    if (length > ABI_TABLE_SIZE - sizeof head) {
-        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "The options are too long");
-        return FALSE;
-    }
-    g_byte_array_append(in, (const guint8 *)&head, sizeof head);
+    g_byte_array_append(in, (const guint8 *)head, sizeof *head);
     g_byte_array_append(in, bytes, (guint)length);
+    if (id != NULL) {
+        secret_append(in, "secret", id, ret_why);
+        secret_append_seed(in);
+    }
+    return in;
+}
+
+static gboolean write_format(Image *img, guint64 size, GBytes *options, const char *secret,
+                             guint64 data_handle, GError **error)
+{
+    struct abi_create head = {
+        { sizeof head, ABI_JOB_CREATE, ABI_VERSION }, img->format, 0, size, image_seed()
+    };
+    CellCall call = { .op = ABI_JOB_CREATE, .arg = { data_handle }, .secret = secret != NULL };
+    g_autoptr(GError) why = NULL;
+    GByteArray *in = with_secret(&head, options, secret, &why);
+    gint code = 0;
+    gboolean ok = FALSE;
+
     call.in = in->data;
     call.in_length = in->len;
-    if (image_call_cell(img, &call, &code, error)) {
+    if (in->len > ABI_TABLE_SIZE) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "The options are too long");
+    } else {
+        ok = image_call_cell(img, &call, &code, error);
+    }
+    secret_wipe(in->data, in->len);
+    g_byte_array_unref(in);
+    if (ok) {
         return image_close(img, error);
     }
     if (call.result.status == FMT_E_UNSUPPORTED) {
         g_clear_error(error);
         g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED,
                     "Format driver '%s' does not support image creation", img->format_name);
-    } else if (code == EFBIG && error != NULL) {
+    } else if (call.result.status == LUKS_E_NO_SECRET && why != NULL) {
+        g_clear_error(error);
+        g_propagate_error(error, g_steal_pointer(&why));
+    } else if (code == EFBIG && error != NULL && *error != NULL) {
         (*error)->code = IMAGE_ERROR_TOO_BIG;
     }
     return FALSE;
@@ -271,7 +308,8 @@ static gboolean create_format(const char *path, IoFlags flags, guint32 format, g
          (options->data_file == NULL ||
           create_data_file(img, options, flags & ~(IO_ONLY_FILE | IO_ONLY_DEVICE), bound,
                            &data_path, &handle, error)) &&
-         lock_stores(img, error) && write_format(img, size, bytes, handle, error);
+         lock_stores(img, error) &&
+         write_format(img, size, bytes, options->key_secret, handle, error);
     if (!ok) {
         remove_store(path);
         if (data_path != NULL) {

@@ -45,6 +45,8 @@ void image_warn(const char *format, ...) G_GNUC_PRINTF(1, 2);
 ImageSpec *image_spec_from_name(const char *name, const char *format, GError **error);
 /* --image-opts: "driver=qcow2,file.filename=x". */
 ImageSpec *image_spec_from_opts(const char *opts, GError **error);
+/* Add an option to those that the node at the top is opened with. */
+void image_spec_set(ImageSpec *spec, const char *key, const char *value);
 ImageSpec *image_spec_ref(ImageSpec *spec);
 void image_spec_unref(ImageSpec *spec);
 /* Where a name recorded in (or given for) the image at base leads: relative names start from base's

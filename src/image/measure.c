@@ -6,6 +6,7 @@
 
 #include "abi/props.h"
 #include "image/image-private.h"
+#include "image/secret.h"
 
 /* Room for the record of the source's data. */
 #define SOURCE_ROOM 64u
@@ -45,6 +46,32 @@ static GByteArray *write_question(guint32 format, guint64 size, GBytes *options,
     return in;
 }
 
+/* The secret of a LUKS image must be there, though nothing is encrypted. */
+static gboolean check_secret(const char *format, GBytes *options, GError **error)
+{
+    gboolean luks = g_str_equal(format, "luks");
+    struct props_reader reader = { 0 };
+    g_autofree char *id = NULL;
+    struct props_item it;
+    gsize size = 0;
+
+    reader.base = options != NULL ? g_bytes_get_data(options, &size) : NULL;
+    reader.size = (guint32)size;
+    while (size > 0 && props_next(&reader, &it) > 0) {
+        g_autofree char *key = g_strndup(it.key, it.key_length);
+        g_autofree char *value =
+            it.type == ABI_PROP_STRING ? g_strndup((const char *)it.value, it.value_length) : NULL;
+
+        luks = luks || (g_str_equal(key, "encrypt.format") && g_strcmp0(value, "luks") == 0);
+        if (g_str_equal(key, "encrypt.key-secret") || g_str_equal(key, "key-secret")) {
+            g_free(id);
+            id = g_steal_pointer(&value);
+        }
+    }
+    const guint8 *data;
+    return !luks || id == NULL || secret_find_text(id, &data, &size, error);
+}
+
 /* A cell is asked; that of the source will do, as nothing of the source is looked at. */
 static gboolean ask(Image *source, GByteArray *in, CellCall *call, GError **error)
 {
@@ -78,6 +105,9 @@ gboolean image_measure(const char *format, guint64 size, GBytes *options, Image 
     }
     if (format_by_name(format) == ABI_FORMAT_NONE) {
         return cannot(format, error);
+    }
+    if (!check_secret(format, options, error)) {
+        return FALSE;
     }
     in = write_question(format_by_name(format), size, options, source != NULL, data);
     if (in == NULL) {

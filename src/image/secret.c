@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
+#include "abi/props.h"
 #include "image/image.h"
 #include "image/secret.h"
+
+/* Bytes of chance a cell gets for new keys. */
+#define SEED 32u
 
 typedef struct {
     guint8 *data;
@@ -62,6 +68,48 @@ gboolean secret_find(const char *id, const guint8 **ret_data, gsize *ret_length,
     *ret_data = secret->data;
     *ret_length = secret->length;
     return TRUE;
+}
+
+static void append(GByteArray *props, const char *key, const guint8 *data, gsize length)
+{
+    struct props_writer w = { 0 };
+    guint room = (guint)(strlen(key) + length + 64);
+    guint before = props->len;
+
+    g_byte_array_set_size(props, before + room);
+    w.base = props->data + before;
+    w.size = room;
+    props_bytes(&w, key, data, (guint32)length);
+    g_byte_array_set_size(props, before + w.used);
+}
+
+gboolean secret_append(GByteArray *props, const char *key, const char *id, GError **error)
+{
+    const guint8 *data;
+    gsize length;
+
+    if (!secret_find_text(id, &data, &length, error)) {
+        return FALSE;
+    }
+    append(props, key, data, length);
+    return TRUE;
+}
+
+void secret_append_seed(GByteArray *props)
+{
+    guint8 seed[SEED];
+    gsize done = 0;
+
+    while (done < sizeof seed) {
+        gssize n = getrandom(seed + done, sizeof seed - done, 0);
+
+        if (n < 0 && errno != EINTR) {
+            g_error("No random bytes: %s", g_strerror(errno));
+        }
+        done += n > 0 ? (gsize)n : 0;
+    }
+    append(props, "seed", seed, sizeof seed);
+    secret_wipe(seed, sizeof seed);
 }
 
 gboolean secret_find_text(const char *id, const guint8 **ret_data, gsize *ret_length,

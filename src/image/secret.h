@@ -16,6 +16,10 @@ gboolean secret_find(const char *id, const guint8 **ret_data, gsize *ret_length,
 /* A passphrase: must be UTF-8, and ends at its first zero byte. */
 gboolean secret_find_text(const char *id, const guint8 **ret_data, gsize *ret_length,
                           GError **error);
+/* Append a passphrase, as a string property, to a stream. FALSE leaves the stream as it was. */
+gboolean secret_append(GByteArray *props, const char *key, const char *id, GError **error);
+/* Append "seed": random bytes for a cell that draws keys from them. */
+void secret_append_seed(GByteArray *props);
 /* Overwrite length bytes so that no compiler leaves it out. */
 void secret_wipe(void *p, gsize length);
 

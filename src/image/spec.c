@@ -73,6 +73,11 @@ ImageSpec *image_spec_from_opts(const char *opts, GError **error)
     return spec;
 }
 
+void image_spec_set(ImageSpec *spec, const char *key, const char *value)
+{
+    options_set_string(spec->options, key, value);
+}
+
 ImageSpec *image_spec_ref(ImageSpec *spec)
 {
     g_atomic_ref_count_inc(&spec->refs);

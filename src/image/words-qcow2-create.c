@@ -58,7 +58,6 @@ static const WordsRow create_rows[] = {
       "Backing file and data-file-raw cannot be used at the same time", EINVAL },
     { QCOW2_E_CREATE_DATA_FILE_V2, 0, "External data files are" V3_ONLY, EINVAL },
     { QCOW2_E_CREATE_COMPRESSION_V2, 0, "Non-zlib compression type is" V3_ONLY, EINVAL },
-    { QCOW2_E_CREATE_ENCRYPTION, 0, "Creating encrypted images is not supported", ENOTSUP },
     { QCOW2_E_CREATE_NO_SECRET, 0, "Parameter 'encrypt.key-secret' is required for cipher",
       EINVAL },
     { QCOW2_E_CREATE_NEGATIVE, 0, "Could not resize image: Image size cannot be negative", EINVAL },
