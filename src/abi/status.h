@@ -2,9 +2,9 @@
 /*
  * Every way a driver can fail, and the words for it, in one table per area.
  *
- * Row: X(NAME, since, "words"). since is the first qemu-img version (major *
- * 100 + minor) that says it so; a NAME may stand in several rows, ascending,
- * and the last row not newer than the profile is used. In the words, {0}..{5}
+ * Row: { NAME, since, "words" }. since is the fact of profile/facts.h with which
+ * versions say it so, 0 for all; a NAME may stand in several rows, and the last
+ * row that the profile has is used. In the words, {0}..{5}
  * are the values in decimal, {0d} as signed numbers, {0x} in hexadecimal, {0#}
  * the same with 0x in front of all but zero (printf's %#x), {0e} the words for
  * that errno; {s} is the text that goes along, up to its first zero byte, {t}

@@ -11,17 +11,16 @@ static const WordsTable *const tables[] = {
     &words_general, &words_luks, &words_qcow2, &words_qcow2_create, &words_vmdk,
 };
 
-/* The last row of code that is not newer than the profile; NULL if there is none. */
+/* The last row of code that the profile has; NULL if there is none. */
 static const WordsRow *find_row(gint code)
 {
-    guint version = profile_version() / 100;
     const WordsRow *found = NULL;
 
     for (guint t = 0; t < G_N_ELEMENTS(tables); t++) {
         for (gsize i = 0; i < tables[t]->n_rows; i++) {
             const WordsRow *row = &tables[t]->rows[i];
 
-            if (row->code == code && row->since <= version) {
+            if (row->code == code && profile_has(row->since)) {
                 found = row;
             }
         }

@@ -5,7 +5,7 @@
  *
  * A table is an array of rows (see status.h for the placeholders), one table a
  * file (words-<area>.c), each listed in words.c. Rows of one code stand
- * together, ascending by since.
+ * together; the last one that the profile has is used.
  */
 #ifndef INSTAR_IMAGE_WORDS_H
 #define INSTAR_IMAGE_WORDS_H
@@ -13,10 +13,11 @@
 #include <glib.h>
 #include "abi/abi.h"
 #include "abi/status.h"
+#include "profile/profile.h"
 
 typedef struct {
     gint code;         /* enum fmt_status */
-    guint since;       /* major * 100 + minor, 0: always */
+    ProfileFact since; /* FACT_ALWAYS, which is 0, or what made versions say it so */
     const char *words; /* {0}..{5}, {0d}, {0x}, {0#}, {0e}.., {s}, {t}, {errno}; "{{" is a brace */
     gint error;        /* errno qemu's function returns with it; 0: EINVAL */
 } WordsRow;

@@ -8,7 +8,7 @@ typedef struct {
 } Fact;
 
 static const Fact facts[PROFILE_N_FACTS] = {
-#define PROFILE_FACT(name, since, until, bucket, words) [FACT_##name] = { since, until },
+#define PROFILE_FACT(name, since, until, shown_by, words) [FACT_##name] = { since, until },
 #include "profile/facts.h"
 #undef PROFILE_FACT
 };

@@ -11,9 +11,10 @@
 #include <glib.h>
 
 /* One fact each; the table in profile.c gives since (and until, where a
- * behaviour went away again) and the bucket of recordings that shows it. */
+ * behaviour went away again) and the recorded case that shows it. */
 typedef enum {
-#define PROFILE_FACT(name, since, until, bucket, words) FACT_##name,
+    FACT_ALWAYS, /* of every version */
+#define PROFILE_FACT(name, since, until, shown_by, words) FACT_##name,
 #include "profile/facts.h"
 #undef PROFILE_FACT
     PROFILE_N_FACTS
