@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "cli/commands.h"
 #include "cli/common.h"
@@ -74,6 +75,7 @@ static gboolean open_new(Image *overlay, IoFlags cache, Image **ret_new, gboolea
     ImageFlags flags = IMAGE_BARE_ERROR | (opt.force_share ? IMAGE_FORCE_SHARE : 0);
     g_autofree char *full = image_resolve_name(image_exact_path(overlay), opt.backing);
     g_autoptr(ImageSpec) spec = NULL;
+    g_autoptr(GError) why = NULL;
     Image *above = image_above_backing(overlay, opt.backing);
 
     *ret_below = above != NULL;
@@ -81,13 +83,17 @@ static gboolean open_new(Image *overlay, IoFlags cache, Image **ret_new, gboolea
         *ret_new = image_ref(image_backing(above));
         return TRUE;
     }
-    spec = image_spec_from_name(full, opt.backing_format, error);
-    *ret_new = spec != NULL ? image_open(spec, flags, cache, error) : NULL;
-    if (*ret_new == NULL) {
-        g_prefix_error(error, "Could not open new backing file '%s': ", opt.backing);
-        return FALSE;
+    spec = image_spec_from_name(full, opt.backing_format, &why);
+    *ret_new = spec != NULL ? image_open(spec, flags, cache, &why) : NULL;
+    if (*ret_new != NULL) {
+        return TRUE;
     }
-    return TRUE;
+    /* naming it fails with a name in front, which is told already */
+    g_autofree char *prefix = g_strdup_printf("Could not open '%s': ", full);
+    gboolean named = spec == NULL && g_str_has_prefix(why->message, prefix);
+    g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED, "Could not open new backing file '%s': %s",
+                opt.backing, why->message + (named ? strlen(prefix) : 0));
+    return FALSE;
 }
 
 /* Have the overlay hold what it would lose with its backing file. */

@@ -16,6 +16,10 @@ static ImageOptions *backing_options(Image *img, const char **ret_format, GError
     ImageOptions *options;
 
     *ret_format = NULL;
+    /* The user's word counts more than the image's. */
+    if (img->backing_options == NULL || options_get(img->backing_options, "driver") == NULL) {
+        *ret_format = img->backing_format;
+    }
     if (img->backing_options != NULL && options_has_prefix(img->backing_options, "file")) {
         return options_copy(img->backing_options);
     }
@@ -42,10 +46,6 @@ static ImageOptions *backing_options(Image *img, const char **ret_format, GError
          options != NULL && img->backing_options != NULL && i < options_count(img->backing_options);
          i++) {
         options_set(options, options_nth(img->backing_options, i));
-    }
-    /* The user's word counts more than the image's. */
-    if (img->backing_options == NULL || options_get(img->backing_options, "driver") == NULL) {
-        *ret_format = img->backing_format;
     }
     return options;
 }

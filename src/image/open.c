@@ -313,7 +313,7 @@ gboolean image_open_node(Image *img, ImageOptions *options, const char *format, 
     if (writing && !io_writable(store.file)) {
         return fail(error, IMAGE_ERROR_OPEN, "Block node is read-only");
     }
-    if (writing && driver == NULL && img->format == ABI_FORMAT_RAW) {
+    if (writing && driver == NULL && img->format == ABI_FORMAT_RAW && img->above == NULL) {
         warn_probed_raw(&store);
     }
     return TRUE;
