@@ -28,6 +28,9 @@ static const struct rule rules[] = {
     { 0, "(\"uuid\": \")[0-9a-f-]+", "\\1#" },
     { 0, "(?m)^( +key offset: )\\d+", "\\1#" },
     { 0, "(?m)^( +uuid: )[0-9a-f-]+", "\\1#" },
+    { 0, "(Run completed in )\\d+\\.\\d+", "\\1#" },
+    /* A node nobody named: its last digits are random. */
+    { 0, "#block\\d+", "#block#" },
     { TWIN_TEXT_CLOCKS, "(\"date-n?sec\": )\\d+", "\\1#" },
     { TWIN_TEXT_CLOCKS, "\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d", "#" },
     { TWIN_TEXT_HOST_OFFSETS, "(\"offset\": )\\d+", "\\1#" },

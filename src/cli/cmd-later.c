@@ -17,7 +17,6 @@ typedef struct {
 
 static const LaterWords later_words[] = {
     { "amend", "Must specify options (-o)", NULL, TRUE },
-    { "bench", "Expecting one image file name", NULL, TRUE },
 };
 
 int cmd_later(const CliCommand *self, int n_args, char **args)

@@ -9,9 +9,11 @@ const CliCommand cli_commands[] = {
     { "amend", "Change options of an image that exists",
       OPEN "[-p] [-q] [-f FMT] [-t CACHE] [--force] -o OPTIONS FILE", .function = cmd_later },
     { "bench", "Measure how fast an image is",
-      "[-c COUNT] [-d DEPTH] [-f FMT] [--flush-interval=N] [-i AIO] [-n] [--no-drain] "
-      "[-o OFFSET] [--pattern=PATTERN] [-q] [-s SIZE] [-S STEP] [-t CACHE] [-w] [-U] FILE",
-      .function = cmd_later },
+      "[--object OBJDEF] [--image-opts] [-c COUNT] [-d DEPTH] [-f FMT] [--flush-interval=N] [-i "
+      "AIO] "
+      "[-n] [--no-drain] [-o OFFSET] [--pattern=PATTERN] [-q] [-s SIZE] [-S STEP] [-t CACHE] [-w] "
+      "[-U] FILE",
+      .function = cmd_bench, .options = cmd_bench_options },
     { "bitmap", "Change the bitmaps of an image",
       "(--merge SOURCE | --add | --remove | --clear | --enable | --disable)... "
       "[-b FILE [-F FMT]] [-g GRANULARITY] [--object OBJDEF] [--image-opts | -f FMT] FILE BITMAP",

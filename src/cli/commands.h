@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 
+extern const CliOption cmd_bench_options[];
 extern const CliOption cmd_bitmap_options[];
 extern const CliOption cmd_cell_options[];
 extern const CliOption cmd_check_options[];
@@ -20,6 +21,7 @@ extern const CliOption cmd_rebase_options[];
 extern const CliOption cmd_snapshot_options[];
 extern const CliOption cmd_resize_options[];
 
+int cmd_bench(const CliCommand *self, int n_args, char **args);
 int cmd_bitmap(const CliCommand *self, int n_args, char **args);
 int cmd_cell(const CliCommand *self, int n_args, char **args);
 int cmd_check(const CliCommand *self, int n_args, char **args);

@@ -20,6 +20,21 @@ static const struct {
     { QCOW2_PLACE_BITMAPS, QCOW2_X_OVERLAP_BITMAPS },
 };
 
+/* Entries looked at together: most of a refcount table is empty. */
+#define EMPTY_RUN 16u
+
+/* Are these entries all zero? */
+static bool is_empty(const uint8_t *entries)
+{
+    uint64_t any = 0, entry;
+
+    for (uint32_t i = 0; i < EMPTY_RUN; i++) {
+        __builtin_memcpy(&entry, entries + 8 * i, 8);
+        any |= entry;
+    }
+    return !any;
+}
+
 /* Entries that are offsets of clusters: does one of n, in a table of kind, lie in the range? */
 static int entries_hit(struct fmt_image *im, enum qcow2_kind kind, uint64_t n, uint64_t offset,
                        uint64_t length, bool *ret_hit)
@@ -36,6 +51,11 @@ static int entries_hit(struct fmt_image *im, enum qcow2_kind kind, uint64_t n, u
             break;
         }
         for (; at < block->length && i < n; at += 8, i++) {
+            while (n - i > EMPTY_RUN && block->length - at > EMPTY_RUN * 8 &&
+                   is_empty(block->data + at)) {
+                i += EMPTY_RUN;
+                at += EMPTY_RUN * 8;
+            }
             uint64_t entry = be64_load(block->data + at) & QCOW2_L1_OFFSET;
             *ret_hit |= entry && ranges_overlap(entry, st->cluster_size, offset, length);
         }

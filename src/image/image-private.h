@@ -166,8 +166,6 @@ void image_safe_error(GError **error);
 guint64 image_growth_bound(guint64 file_size, guint64 virtual_size);
 /* Set it for a guest size. */
 gboolean image_set_bound(Image *img, guint64 virtual_size, GError **error);
-/* Do one step of a write plan; bytes: those of DATA. */
-gboolean image_do_step(Image *img, const struct abi_extent *e, const guint8 *bytes, GError **error);
 
 /* The format's own options (options-format.c), checked and taken. Those that belong into a json:
  * name are added to strong, those of the data file go to *ret_data (else untouched). */

@@ -165,6 +165,8 @@ gboolean image_write_zeroes(Image *img, guint64 offset, guint64 length, gboolean
  * written to its file by other means. */
 gboolean image_store(Image *img, const struct abi_extent *step, const guint8 *bytes, guint worker,
                      GError **error);
+/* Do one step of a plan; bytes: those of DATA, else NULL. */
+gboolean image_do_step(Image *img, const struct abi_extent *e, const guint8 *bytes, GError **error);
 gboolean image_flush(Image *img, GError **error);
 /* exact: a device that is not just so big is an error, not only one that is too small. */
 gboolean image_truncate(Image *img, guint64 size, guint32 prealloc, gboolean exact, GError **error);

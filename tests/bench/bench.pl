@@ -10,7 +10,7 @@
 #   --only=REGEX   only the rows whose name matches
 #   --check        afterwards compare each written image with its source, by qemu-img
 #
-# $INSTAR_IMG and $QEMU_IMG say which programs. Needs hyperfine, mke2fs and GNU time.
+# $INSTAR_IMG, $QEMU_IMG and $QEMU_IO say which programs. Needs hyperfine, mke2fs and GNU time.
 use strict;
 use warnings;
 use File::Path qw(make_path);
@@ -57,6 +57,17 @@ my @rows = (
     [ 'check',                      'check -q fs.qcow2' ],
     [ 'compare raw with qcow2',     'compare -q -f raw -F qcow2 fs.raw fs.qcow2', undef, undef, 1 ],
     [ 'compare raw with deflate',   'compare -q -f raw -F qcow2 fs.raw fs.deflate' ],
+    [ 'bench, reads',               'bench -f qcow2 fs.qcow2' ],
+    [ 'bench, reads, one at a time', 'bench -f qcow2 -d 1 fs.qcow2' ],
+    [ 'bench, reads of 1 MiB',      'bench -f qcow2 -c 1000 -s 1M fs.qcow2' ],
+    [ 'bench, reads far apart',     'bench -f qcow2 -S 7M fs.qcow2' ],
+    [ 'bench, reads, no cache',     'bench -f qcow2 -c 20000 -t none fs.qcow2' ],
+    [ 'bench, reads, deflate',      'bench -f qcow2 -c 5000 fs.deflate' ],
+    [ 'bench, writes in place',     'bench -f qcow2 -w scratch.qcow2' ],
+    [ 'bench, writes far apart',    'bench -f qcow2 -w -c 20000 -S 7M scratch.qcow2' ],
+    [ 'bench, writes of 1 MiB',     'bench -f qcow2 -w -c 500 -s 1M scratch.qcow2' ],
+    [ 'bitmap --merge, dense',      'bitmap --merge dense -f qcow2 bits.qcow2 sum' ],
+    [ 'bitmap --clear, 64 GiB',     'bitmap --clear -f qcow2 bits.qcow2 other' ],
 );
 
 sub run
@@ -101,6 +112,7 @@ sub prepare
 {
     my $size = bytes($opt{size});
     my $qemu = $program{qemu};
+    my $qemu_io = $ENV{QEMU_IO} || 'qemu-io';
     if (!-e 'fs.raw') {
         make_stage($size * 0.7);
         run('truncate', '-s', $size, 'fs.raw');
@@ -112,6 +124,11 @@ sub prepare
     run($qemu, qw(convert -f raw -O qcow2 -c -o compression_type=zstd fs.raw fs.zstd));
     run($qemu, qw(create -q -f qcow2 small.qcow2 64M));
     run($qemu, qw(create -q -f qcow2 tera.qcow2 1T));
+    run($qemu, qw(convert -f raw -O qcow2 fs.raw scratch.qcow2));
+    run($qemu, qw(create -q -f qcow2 bits.qcow2 64G));
+    run($qemu, qw(bitmap --add -g 4k -f qcow2 bits.qcow2), $_) for qw(dense sum other);
+    run($qemu, qw(bitmap --disable -f qcow2 bits.qcow2 sum));
+    run($qemu_io, '-f', 'qcow2', '-c', 'write -z 0 64G', 'bits.qcow2');
 }
 
 # Of both programs over the same arguments: { median seconds, seconds of processor time }.
