@@ -193,6 +193,10 @@ static int settle_batch(struct qcow2_shift *s, const uint64_t *places, const uin
         uint8_t *block = s->buffer + i * st->cluster_size;
         status = settle_block(s, indices[i], block, &is_changed);
         if (!status && is_changed) {
+            status =
+                qcow2_check_place(s->im, places[i] / st->cluster_size, 1, QCOW2_PLACE_REFBLOCK);
+        }
+        if (!status && is_changed) {
             if (changed != i) {
                 __builtin_memcpy(s->buffer + changed * st->cluster_size, block, st->cluster_size);
             }

@@ -2,14 +2,14 @@
 /* Drafts of the tables of guest clusters, and of the refcount table. */
 #include "format/qcow2-shift.h"
 
-/* The class of a cluster; false: another turn knows it. */
+/* The class of a cluster; false: another turn knows it. Behind the end of the file nothing is
+ * counted. */
 static bool class_of(const struct qcow2_shift *s, uint64_t cluster, int16_t *ret)
 {
-    if (cluster - s->base >= s->size) {
-        return false;
-    }
-    *ret = s->values[cluster - s->base];
-    return true;
+    bool known = cluster - s->base < s->size;
+
+    *ret = known ? s->values[cluster - s->base] : QCOW2_SHIFT_NONE;
+    return known || cluster >= s->clusters;
 }
 
 /* The flag of every entry that the window knows. *ret_changed: one was wrong. */
@@ -65,6 +65,11 @@ static int flag_batch(struct qcow2_shift *s, const uint32_t *at, uint32_t n)
             continue;
         }
         if (places[i] < s->start) {
+            /* what will be written to must be nothing else */
+            status = qcow2_check_place(s->im, places[i] / size, 1, QCOW2_PLACE_L2);
+            if (status) {
+                break;
+            }
             places[i] = qcow2_shift_take(s, 1);
             be64_store(s->more + at[i], places[i] | QCOW2_COPIED);
         }
@@ -77,19 +82,28 @@ static int flag_batch(struct qcow2_shift *s, const uint32_t *at, uint32_t n)
     return status ? status : qcow2_shift_io(s, ABI_IO_WRITE, places, changed);
 }
 
-/* The L1 entry at byte at of the piece in hand. */
-static void flag_l1_entry(struct qcow2_shift *s, uint32_t at)
+/* The L1 entry at byte at of the piece in hand, which has that index. */
+static int flag_l1_entry(struct qcow2_shift *s, uint32_t at, uint64_t index)
 {
+    const struct qcow2_state *st = s->im->state;
     uint64_t entry = be64_load(s->entries + at), l2 = entry & QCOW2_L1_OFFSET;
+    uint64_t cluster = l2 >> st->header.cluster_bits;
     int16_t class;
 
-    if (!class_of(s, l2 >> qcow2_state(s->im)->header.cluster_bits, &class)) {
-        return;
+    if (!is_aligned(l2, st->cluster_size)) {
+        return qcow2_corrupt(s->im, QCOW2_X_L2_UNALIGNED, l2, index, 0);
+    }
+    if (cluster >= s->clusters) {
+        return qcow2_fail_errno(s->im, QCOW2_EIO);
+    }
+    if (!class_of(s, cluster, &class)) {
+        return FMT_OK;
     }
     be64_store(s->entries + at, l2 | (class == QCOW2_SHIFT_ONE ? QCOW2_COPIED : 0));
     if ((be64_load(s->more + at) & QCOW2_L1_OFFSET) == l2) {
         be64_store(s->more + at, be64_load(s->entries + at));
     }
+    return FMT_OK;
 }
 
 /* Entries [at, at + n) of both drafts; the first turn takes them from the source. */
@@ -120,9 +134,9 @@ static int flag_piece(struct qcow2_shift *s, uint64_t at, uint64_t n)
         if (!(be64_load(s->entries + i) & QCOW2_L1_OFFSET)) {
             continue;
         }
-        flag_l1_entry(s, i);
+        status = flag_l1_entry(s, i, at + i / 8);
         tables[gathered++] = i;
-        if (gathered == s->batch) {
+        if (!status && gathered == s->batch) {
             status = flag_batch(s, tables, gathered);
             gathered = 0;
         }
@@ -142,6 +156,47 @@ int qcow2_shift_flags(struct qcow2_shift *s)
 
     for (uint64_t at = 0; !status && at < s->after.l1_size; at += QCOW2_SHIFT_ENTRIES) {
         status = flag_piece(s, at, min_u64(QCOW2_SHIFT_ENTRIES, s->after.l1_size - at));
+    }
+    return status;
+}
+
+/* Tables that only the view in drop leads to get their flags where they lie, once the image was
+ * turned over: they must be nothing else. */
+static int check_dropped(struct qcow2_shift *s)
+{
+    const struct qcow2_state *st = s->im->state;
+    int status = FMT_OK;
+
+    for (uint64_t at = 0; !status && at < s->drop.l1_size; at += QCOW2_SHIFT_ENTRIES) {
+        uint64_t n = min_u64(QCOW2_SHIFT_ENTRIES, s->drop.l1_size - at);
+        status = fmt_read(s->im->env, 0, s->drop.l1_offset + at * 8, s->entries, n * 8, 0);
+        for (uint64_t i = 0; !status && i < n; i++) {
+            uint64_t l2 = be64_load(s->entries + i * 8) & QCOW2_L1_OFFSET;
+            if (l2) {
+                status = qcow2_check_place(s->im, l2 >> st->header.cluster_bits, 1, QCOW2_PLACE_L2);
+            }
+        }
+    }
+    return status;
+}
+
+/* The same for the L1 tables that will be written. */
+static int check_l1_places(struct qcow2_shift *s)
+{
+    const struct qcow2_state *st = s->im->state;
+    uint32_t bits = st->header.cluster_bits;
+    int status;
+
+    if (s->source.l1_offset == s->after.l1_offset) {
+        /* nothing but flags will change in it */
+        return FMT_OK;
+    }
+    status = qcow2_check_place(s->im, s->after.l1_offset >> bits,
+                               div_up(s->after.l1_size * 8ull, st->cluster_size), QCOW2_PLACE_L1);
+    if (!status) {
+        status = qcow2_check_place(s->im, s->source.l1_offset >> bits,
+                                   div_up(s->source.l1_size * 8ull, st->cluster_size),
+                                   QCOW2_PLACE_INACTIVE_L1);
     }
     return status;
 }
@@ -252,6 +307,12 @@ int qcow2_shift_finish(struct qcow2_shift *s, uint64_t *ret_table, uint64_t *ret
         return qcow2_fail_errno(s->im, QCOW2_EFBIG);
     }
     int status = grow_list(s, n);
+    if (!status) {
+        status = check_dropped(s);
+    }
+    if (!status) {
+        status = check_l1_places(s);
+    }
     for (uint64_t i = s->tail; !status && i < n; i++) {
         status = cover(s, i, total);
     }

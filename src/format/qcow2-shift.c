@@ -32,10 +32,9 @@ static void free_room(struct qcow2_shift *s)
 }
 
 /* What the cache holds is on disk, or of no use any more. */
-static int empty_cache(struct qcow2_shift *s)
+static void empty_cache(struct qcow2_shift *s)
 {
-    qcow2_cache_close(s->im);
-    return qcow2_cache_open(s->im);
+    qcow2_cache_drop(s->im, 0, UINT64_MAX);
 }
 
 static int draft(struct qcow2_shift *s)
@@ -49,6 +48,7 @@ static int draft(struct qcow2_shift *s)
         if (!status) {
             status = qcow2_shift_settle(s);
         }
+        s->counted = !status;
         if (!status) {
             status = qcow2_shift_flags(s);
         }
@@ -75,7 +75,8 @@ static int turn_over(struct qcow2_shift *s, uint64_t table, uint64_t table_clust
     h.reftable_clusters = (uint32_t)table_clusters;
     s->turned = true;
     int status = turn(s, &h);
-    return status ? status : empty_cache(s);
+    empty_cache(s);
+    return status;
 }
 
 static int run(struct qcow2_shift *s)
@@ -136,5 +137,6 @@ int qcow2_shift(struct qcow2_shift *s)
     st->active.size = st->header.size;
     st->view = st->active;
     w->sound_block = 0;
-    return cut ? cut : empty_cache(s);
+    empty_cache(s);
+    return cut;
 }

@@ -57,6 +57,7 @@ struct qcow2_shift {
     uint8_t *buffer;         /* room for batch tables, and one */
     uint32_t batch;          /* tables of a cluster that fit */
     uint8_t *entries, *more; /* QCOW2_SHIFT_ENTRIES L1 entries each */
+    bool counted;            /* a failure now is not one of counting */
     bool turned;             /* the header leads to the drafts */
 };
 

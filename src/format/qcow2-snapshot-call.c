@@ -146,6 +146,17 @@ static int create(struct fmt_image *im, const struct args *args)
 
 /* ---- delete ---- */
 
+/* Which part of it failed. */
+static int tell(struct fmt_image *im, int status, int code)
+{
+    if (status == FMT_E_CORRUPT_CLUSTER) {
+        im->env->result->io_errno = QCOW2_EIO;
+    } else if (status != FMT_E_IO) {
+        return status;
+    }
+    return fmt_fail(im->env, code);
+}
+
 static int delete (struct fmt_image *im, const struct args *args)
 {
     struct qcow2_snapshot found;
@@ -158,7 +169,8 @@ static int delete (struct fmt_image *im, const struct args *args)
         status = qcow2_snapshot_l1_check(im, &found);
     }
     if (!status) {
-        status = qcow2_snapshot_table_write(im, index, 0, &table);
+        status =
+            tell(im, qcow2_snapshot_table_write(im, index, 0, &table), QCOW2_E_SNAPSHOT_REMOVE);
     }
     if (status) {
         return status;
@@ -174,7 +186,7 @@ static int delete (struct fmt_image *im, const struct args *args)
     if (status && !s.turned) {
         give_back(im, table, 1);
     }
-    return status;
+    return tell(im, status, s.counted ? QCOW2_E_SNAPSHOT_UPDATE : QCOW2_E_SNAPSHOT_FREE);
 }
 
 /* ---- apply ---- */
@@ -193,10 +205,11 @@ static int apply(struct fmt_image *im, const struct args *args)
         status = qcow2_snapshot_l1_check(im, &found);
     }
     if (!status && !is_aligned(found.disk_size, QCOW2_SECTOR)) {
-        status = qcow2_fail_errno(im, QCOW2_EINVAL);
+        status = fmt_fail(im->env, QCOW2_E_SIZE_UNALIGNED);
     }
     if (!status) {
-        status = qcow2_l1_grow(im, qcow2_l1_entries(st, found.disk_size));
+        status = qcow2_tell_resize(im, qcow2_l1_grow(im, qcow2_l1_entries(st, found.disk_size)),
+                                   QCOW2_E_RESIZE_L1);
     }
     if (!status) {
         status = qcow2_l1_grow(im, found.l1_size);

@@ -206,6 +206,9 @@ enum qcow2_status {
     QCOW2_E_SHRINK_FILE = -1545,
 
     QCOW2_E_SNAPSHOT_BITMAPS = -1550, /* the disk must stay what its bitmaps are about */
+    QCOW2_E_SNAPSHOT_REMOVE = -1551,  /* {errno}, so below */
+    QCOW2_E_SNAPSHOT_FREE = -1552,
+    QCOW2_E_SNAPSHOT_UPDATE = -1553,
 
     /* bitmaps that cannot be added */
     QCOW2_E_BITMAP_TOO_MANY = -1600,

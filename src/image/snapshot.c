@@ -3,10 +3,12 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "abi/props.h"
 #include "image/image-private.h"
+#include "image/tell.h"
 
 /* Room of a question: a name of an argument, and what goes with it. */
 #define QUESTION 256u
@@ -21,6 +23,7 @@ static gboolean call_snapshot(Image *img, const char *action, const char *name, 
     struct props_writer w = { .base = bytes, .size = room };
     CellCall call = { .op = ABI_JOB_CALL, .arg = { ABI_CALL_SNAPSHOT }, .in = bytes };
     gint64 now = g_get_real_time();
+    gboolean ok;
 
     props_string(&w, "action", action);
     props_bytes(&w, "name", name, (guint32)MIN(length, ABI_TABLE_SIZE));
@@ -32,7 +35,13 @@ static gboolean call_snapshot(Image *img, const char *action, const char *name, 
         return FALSE;
     }
     call.in_length = w.used;
-    if (!image_call_cell(img, &call, ret_errno, error)) {
+    ok = image_call_cell(img, &call, ret_errno, error);
+    if (call.emitted != NULL) {
+        /* a table was found broken */
+        image_tell_all(call.emitted->data, call.emitted->len);
+        g_byte_array_unref(call.emitted);
+    }
+    if (!ok) {
         return FALSE;
     }
     if (call.result.ret[0] != 0 && call.result.ret[0] <= G_MAXINT64 - IMAGE_SECTOR) {
@@ -64,6 +73,9 @@ gboolean image_snapshot_apply(Image *img, const char *name, GError **error)
     if (code == EBUSY) {
         g_propagate_error(error, g_steal_pointer(&reason));
     } else {
+        if (code != ENOENT && !g_str_equal(reason->message, g_strerror(code))) {
+            fprintf(stderr, "%s: %s\n", g_get_prgname(), reason->message);
+        }
         g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_IO, "Failed to load snapshot: %s",
                     g_strerror(code));
     }

@@ -100,6 +100,9 @@ static const WordsRow create_rows[] = {
     { QCOW2_E_SHRINK_FILE, 0, "Failed to truncate the tail of the image: {errno}", EIO },
 
     { QCOW2_E_SNAPSHOT_BITMAPS, 0, "Device has active dirty bitmaps", EBUSY },
+    { QCOW2_E_SNAPSHOT_REMOVE, 0, "Failed to remove snapshot from snapshot list: {errno}", EIO },
+    { QCOW2_E_SNAPSHOT_FREE, 0, "Failed to free the cluster and L1 table: {errno}", EIO },
+    { QCOW2_E_SNAPSHOT_UPDATE, 0, "Failed to update snapshot status in disk: {errno}", EIO },
 
     { QCOW2_E_BITMAP_TOO_MANY, 0, "Maximum number of persistent bitmaps is already reached",
       EFBIG },
