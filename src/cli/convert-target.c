@@ -106,7 +106,7 @@ static gboolean create(ConvertTarget *t, GPtrArray *sources, guint64 total, GErr
         !take_backing(t, options, sources->len, error) || !check_compression(t, options, error)) {
         return FALSE;
     }
-    if (t->compress && g_str_equal(t->format, "raw")) {
+    if (t->compress && (g_str_equal(t->format, "raw") || g_str_equal(t->format, "luks"))) {
         return refuse(error, "Compression not supported for this file format%s", "");
     }
     if (!check_bitmaps(t, sources, error)) {
@@ -135,7 +135,8 @@ static gboolean fresh_is_zero(const ConvertTarget *t)
                        ? image_file_by_handle(t->img, DATA_FILE_HANDLE)
                        : image_file(t->img);
 
-    if (image_format(t->img) != ABI_FORMAT_RAW && t->is_zero) {
+    if (image_format(t->img) != ABI_FORMAT_RAW && image_format(t->img) != ABI_FORMAT_LUKS &&
+        t->is_zero) {
         return TRUE;
     }
     if ((flags & ABI_FACT_ENCRYPTED) != 0) {

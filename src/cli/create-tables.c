@@ -27,6 +27,7 @@ static const struct {
 } formats[] = {
     { "qcow2", { &qcow2_options } },
     { "raw", { &raw_options } },
+    { "luks", { &luks_options } },
     { "file", { &raw_options, &file_options } },
     { "host_device", { &raw_options, &device_options } },
 };

@@ -47,7 +47,9 @@ enum luks_status {
     LUKS_E_OPTION_IVGEN = -3036,
     LUKS_E_OPTION_IVGEN_HASH = -3037,
     LUKS_E_OPTION_HASH = -3038,
-    LUKS_E_OPTION_UNEXPECTED = -3039, /* {s} key */
+    LUKS_E_OPTION_PREALLOC = -3039,
+    LUKS_E_SIZE = -3040, /* {errno} */
+    LUKS_E_FILE_LARGE = -3041,
 };
 
 #endif

@@ -66,11 +66,6 @@ static uint32_t parallels_probe(const uint8_t *head, uint32_t length)
                : 0;
 }
 
-static uint32_t luks_probe(const uint8_t *head, uint32_t length)
-{
-    return HAS(0, "LUKS\xba\xbe\0\1") ? 100 : 0;
-}
-
 static uint32_t bochs_probe(const uint8_t *head, uint32_t length)
 {
     uint32_t version = le32_at(head, length, 64);
@@ -118,11 +113,6 @@ const struct fmt_driver parallels_driver = {
     .name = "parallels",
     .format = ABI_FORMAT_PARALLELS,
     .probe = parallels_probe,
-};
-const struct fmt_driver luks_driver = {
-    .name = "luks",
-    .format = ABI_FORMAT_LUKS,
-    .probe = luks_probe,
 };
 const struct fmt_driver bochs_driver = {
     .name = "bochs",

@@ -25,6 +25,7 @@ typedef struct {
     gboolean old_encryption;
     char *cipher_option; /* the first of those that only LUKS has, or of any */
     char *key_secret;    /* id; NULL: none is named */
+    char *luks_secret;   /* of a format that is nothing but encryption */
 } CreateOptions;
 
 static void create_options_clear(CreateOptions *options)
@@ -34,6 +35,7 @@ static void create_options_clear(CreateOptions *options)
     g_free(options->cipher_format);
     g_free(options->cipher_option);
     g_free(options->key_secret);
+    g_free(options->luks_secret);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CreateOptions, create_options_clear)
 
@@ -132,6 +134,8 @@ static gboolean take_options(GBytes *bytes, gboolean raw, CreateOptions *options
             take_text(&options->cipher_format, g_steal_pointer(&text));
         } else if (g_str_equal(key, "encrypt.key-secret") && text != NULL) {
             take_text(&options->key_secret, g_steal_pointer(&text));
+        } else if (g_str_equal(key, "key-secret") && text != NULL) {
+            take_text(&options->luks_secret, g_steal_pointer(&text));
         } else if (g_str_has_prefix(key, "encrypt.")) {
             take_text(&options->cipher_option, g_strdup(key));
         } else if (g_str_equal(key, "encryption")) {
@@ -309,7 +313,9 @@ static gboolean create_format(const char *path, IoFlags flags, guint32 format, g
           create_data_file(img, options, flags & ~(IO_ONLY_FILE | IO_ONLY_DEVICE), bound,
                            &data_path, &handle, error)) &&
          lock_stores(img, error) &&
-         write_format(img, size, bytes, options->key_secret, handle, error);
+         write_format(img, size, bytes,
+                      options->luks_secret ? options->luks_secret : options->key_secret, handle,
+                      error);
     if (!ok) {
         remove_store(path);
         if (data_path != NULL) {

@@ -169,6 +169,8 @@ gboolean image_set_bound(Image *img, guint64 virtual_size, GError **error);
 
 /* The format's own options (options-format.c), checked and taken. Those that belong into a json:
  * name are added to strong, those of the data file go to *ret_data (else untouched). */
+/* Has an encrypted image of img->format a secret? Its lack is told before what its header lacks. */
+gboolean image_check_secret(const Image *img, const ImageOptions *options, GError **error);
 gboolean image_take_format_options(Image *img, ImageOptions *options, GString *strong,
                                    ImageOptions **ret_data, GError **error);
 

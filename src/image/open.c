@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "format/luks-status.h"
 #include "image/image-private.h"
 #include "image/words.h"
 
@@ -93,7 +94,13 @@ static gboolean probe(Image *img, IoFile *file, guint32 *ret_format, GError **er
     return TRUE;
 }
 
-static gboolean open_format(Image *img, IoFile *file, GError **error)
+/* Something is wrong with a LUKS header. */
+static gboolean is_luks_status(gint32 status)
+{
+    return status <= LUKS_E_READ && status > LUKS_E_READ - 999;
+}
+
+static gboolean open_format(Image *img, IoFile *file, const ImageOptions *options, GError **error)
 {
     struct abi_open in = { { sizeof in, ABI_JOB_OPEN, ABI_VERSION }, img->format, 0 };
     g_autofree guint8 *out = NULL;
@@ -114,7 +121,16 @@ static gboolean open_format(Image *img, IoFile *file, GError **error)
     if (!io_lock(file, image_lock_for(img, FALSE, FALSE), error)) {
         return FALSE;
     }
+    if (img->format == ABI_FORMAT_LUKS && !image_check_secret(img, options, error)) {
+        return FALSE;
+    }
     if (!image_call_cell(img, &call, NULL, error)) {
+        g_autoptr(GError) why = NULL;
+
+        if (is_luks_status(call.result.status) && !image_check_secret(img, options, &why)) {
+            g_clear_error(error);
+            g_propagate_error(error, g_steal_pointer(&why));
+        }
         if (call.result.status == FMT_E_UNSUPPORTED) {
             g_clear_error(error);
             g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED, "Unknown driver '%s'",
@@ -215,7 +231,7 @@ static gboolean open_by_format(Image *img, Store *store, ImageOptions *options, 
             return FALSE;
         }
     } else {
-        if (!open_format(img, store->file, error) ||
+        if (!open_format(img, store->file, options, error) ||
             !image_take_format_options(img, options, strong, &data_options, error) ||
             !image_attach_data_file(img, data_options, error)) {
             return FALSE;

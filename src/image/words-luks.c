@@ -48,6 +48,8 @@ static const WordsRow luks_rows[] = {
     { LUKS_E_OPTION_IVGEN_HASH, 0, "Parameter 'ivgen-hash-alg' does not accept value '{s}'",
       EINVAL },
     { LUKS_E_OPTION_HASH, 0, "Parameter 'hash-alg' does not accept value '{s}'", EINVAL },
-    { LUKS_E_OPTION_UNEXPECTED, 0, "Parameter '{s}' is unexpected", EINVAL },
+    { LUKS_E_OPTION_PREALLOC, 0, "invalid parameter value: {s}", EINVAL },
+    { LUKS_E_SIZE, 0, "Could not refresh total sector count: {errno}", EIO },
+    { LUKS_E_FILE_LARGE, 0, "The requested file size is too large", EINVAL },
 };
 WORDS_TABLE(words_luks, luks_rows);

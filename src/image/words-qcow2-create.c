@@ -107,7 +107,8 @@ static const WordsRow create_rows[] = {
     { QCOW2_E_BITMAP_TOO_MANY, 0, "Maximum number of persistent bitmaps is already reached",
       EFBIG },
     { QCOW2_E_BITMAP_NO_ROOM, 0, "Not enough space in the bitmap directory", EFBIG },
-    { QCOW2_E_BITMAP_TOO_LARGE, 0, "Too much space will be occupied by the bitmap. Use larger granularity", EFBIG },
+    { QCOW2_E_BITMAP_TOO_LARGE, 0,
+      "Too much space will be occupied by the bitmap. Use larger granularity", EFBIG },
 
     BROKEN(QCOW2_X_DATA_UNALIGNED, "Data cluster offset {0#} unaligned (guest offset: {1#})"),
     OVERLAP(QCOW2_X_OVERLAP_HEADER, "qcow2_header"),

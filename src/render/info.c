@@ -114,6 +114,7 @@ static gboolean add_specific(Value *info, Image *img, GError **error)
     value_name_numbers(data, "file", "filename", name_of_handle, img);
     if (!profile_has(FACT_LUKS_DETACHED_HEADER)) {
         value_remove_within(data, "encrypt", "detached-header");
+        value_remove(data, "detached-header");
     }
     return TRUE;
 }
