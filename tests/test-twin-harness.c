@@ -2,13 +2,17 @@
 /* The twin suite's own parts: its tables' schema, what it hides of an output, what it reports. */
 #include "config.h"
 
+#include "tests/twin-digest.h"
 #include "tests/twin-outcome.h"
 #include "tests/twin-path.h"
 #include "tests/twin-recording.h"
 #include "tests/twin-skip.h"
 #include "tests/twin-tree.h"
 
+#include <fcntl.h>
+#include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CASE(more) "[{\"target\":\"t\",\"name\":\"n\",\"setup\":[],\"observe\":{}" more "}]"
 #define RUN ",\"run\":[\"qemu-img\",\"info\"]"
@@ -26,7 +30,18 @@ static const struct {
     { "/schema/not-json", "[{]", "Parse error" },
     { "/schema/not-an-array", "{}", "not an array" },
     { "/schema/case-not-an-object", "[1]", "not an object" },
-    { "/schema/unknown-key", CASE(RUN ",\"colour\":1"), "unknown key" },
+    { "/schema/unknown-key", CASE(RUN ",\"colour\":1"), "unknown key 'colour'" },
+    { "/schema/key-twice", CASE(RUN ",\"run\":[\"qemu-img\",\"map\"]"), "'run' is there twice" },
+    { "/schema/observation-twice",
+      "[{\"target\":\"t\",\"name\":\"n\",\"setup\":[],"
+      "\"observe\":{\"x\":[\"qemu-img\"],\"x\":[\"qemu-io\"]}" RUN "}]",
+      "'x' is there twice" },
+    { "/schema/unsafe-file",
+      "[{\"target\":\"t\",\"name\":\"n\",\"setup\":[[\"remove\",\"../x\"]],\"observe\":{}" RUN "}]",
+      "'../x' is not safe as a file name" },
+    { "/schema/unsafe-absolute-file",
+      "[{\"target\":\"t\",\"name\":\"n\",\"setup\":[[\"make-dir\",\"/x\"]],\"observe\":{}" RUN "}]",
+      "'/x' is not safe as a file name" },
     { "/schema/no-run", CASE(""), "has no key 'run'" },
     { "/schema/run-not-qemu-img", CASE(",\"run\":[\"qemu-io\"]"), "does not begin with qemu-img" },
     { "/schema/run-empty", CASE(",\"run\":[]"), "does not begin with qemu-img" },
@@ -149,6 +164,67 @@ static void test_sizes(void)
     }
 }
 
+static void write_at(const char *path, off_t offset, const char *text, off_t size)
+{
+    int fd = g_open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(ftruncate(fd, size), ==, 0);
+    g_assert_cmpint(pwrite(fd, text, strlen(text), offset), ==, (ssize_t)strlen(text));
+    g_assert_cmpint(close(fd), ==, 0);
+}
+
+/* The same bytes are one digest, however the file holds them; other bytes, places, lengths not. */
+static void test_digest(void)
+{
+    const struct {
+        const char *path;
+        off_t offset;
+        const char *text;
+        off_t size;
+        gboolean same;
+    } rows[] = {
+        { "same", 100000, "abc", 200000, TRUE },   { "bytes", 100000, "abd", 200000, FALSE },
+        { "place", 104096, "abc", 200000, FALSE }, { "size", 100000, "abc", 200001, FALSE },
+        { "empty", 0, "", 200000, FALSE },
+    };
+    g_autofree char *dense = g_malloc0(200000);
+    g_autoptr(GError) error = NULL;
+
+    memcpy(dense + 100000, "abc", 3);
+    g_assert_true(g_file_set_contents("dense", dense, 200000, NULL));
+    g_autofree char *want = twin_digest_file("dense", &error);
+    g_assert_no_error(error);
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        write_at(rows[i].path, rows[i].offset, rows[i].text, rows[i].size);
+        g_autofree char *have = twin_digest_file(rows[i].path, &error);
+
+        g_assert_no_error(error);
+        g_assert_cmpint(g_str_equal(have, want), ==, rows[i].same);
+    }
+    g_autofree char *layout = twin_digest_layout("dense", &error);
+    g_autofree char *sparse = twin_digest_layout("same", &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(layout, !=, sparse);
+    g_assert_null(twin_digest_file("none", &error));
+    g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+}
+
+static void test_wanted(void)
+{
+    g_autoptr(GPtrArray) cases = twin_cases_parse(CASE(RUN), "b", NULL);
+    const struct twin_case *c = g_ptr_array_index(cases, 0);
+    g_autofree char *path = twin_path(c, TWIN_BASELINE, "1.2.3");
+
+    g_assert_cmpstr(path, ==, "baseline/b/t/n/1.2.3");
+    g_assert_true(twin_path_is_wanted(NULL, c, path));
+    g_assert_true(twin_path_is_wanted("", c, path));
+    g_assert_true(twin_path_is_wanted("b/t/*", c, path));
+    g_assert_true(twin_path_is_wanted("x */1.2.3", c, path));
+    g_assert_false(twin_path_is_wanted("x y", c, path));
+    g_assert_false(twin_path_is_wanted("*/live", c, path));
+}
+
 static void test_report(void)
 {
     struct twin_output *want = twin_output_new(0, "a\nb\nc\n", "");
@@ -263,6 +339,8 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, GUINT_TO_POINTER(i), test_text);
     }
     g_test_add_func("/twin-harness/sizes-on-disk", test_sizes);
+    g_test_add_func("/twin-harness/digest", test_digest);
+    g_test_add_func("/twin-harness/wanted", test_wanted);
     g_test_add_func("/twin-harness/report", test_report);
     g_test_add_func("/twin-harness/killed", test_killed);
     g_test_add_func("/twin-harness/all-tables", test_all_tables);

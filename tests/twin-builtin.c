@@ -158,18 +158,36 @@ static gboolean repeat(char **args, GError **error)
            write_repeated(args[0], args[1], times, args[3], error);
 }
 
+/* Which of its arguments name files in the case's directory: bit n for the n-th, from 1. */
+#define NAME(n) (1u << (n))
+
 static const struct {
     const char *name;
     guint n_args;
+    guint names;
     gboolean (*run)(char **args, GError **error);
 } builtins[] = {
-    { "make-file", 2, make_file }, { "make-random", 3, make_random },
-    { "make-dir", 1, make_dir },   { "make-link", 2, make_link },
-    { "make-fifo", 1, make_fifo }, { "copy", 2, copy_file },
-    { "rename", 2, rename_file },  { "remove", 1, remove_file },
-    { "set-mode", 2, set_mode },   { "set-size", 2, set_size },
-    { "poke", 3, poke },           { "repeat", 4, repeat },
+    { "make-file", 2, NAME(1), make_file },
+    { "make-random", 3, NAME(1), make_random },
+    { "make-dir", 1, NAME(1), make_dir },
+    { "make-link", 2, NAME(2), make_link },
+    { "make-fifo", 1, NAME(1), make_fifo },
+    { "copy", 2, NAME(1) | NAME(2), copy_file },
+    { "rename", 2, NAME(1) | NAME(2), rename_file },
+    { "remove", 1, NAME(1), remove_file },
+    { "set-mode", 2, NAME(2), set_mode },
+    { "set-size", 2, NAME(1), set_size },
+    { "poke", 3, NAME(1), poke },
+    { "repeat", 4, NAME(1), repeat },
 };
+
+gboolean twin_builtin_is_name(const char *command, guint n)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(builtins); i++)
+        if (g_str_equal(command, builtins[i].name))
+            return (builtins[i].names & NAME(n)) != 0;
+    return FALSE;
+}
 
 gboolean twin_builtin_accepts(char **argv)
 {

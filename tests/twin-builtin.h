@@ -10,6 +10,9 @@
 /* Whether @argv names one of the commands below and has its number of arguments. */
 gboolean twin_builtin_accepts(char **argv);
 
+/* Whether argument @n (from 1) of the command of that name names a file in the work directory. */
+gboolean twin_builtin_is_name(const char *command, guint n);
+
 /*
  * Run @argv, for which twin_builtin_accepts() holds. Its names are relative to @dir.
  * FALSE with @error set if it failed.

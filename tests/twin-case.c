@@ -38,6 +38,17 @@ gboolean twin_name_is_safe(const char *name)
                strlen(name);
 }
 
+/* Files that a set-up makes lie in the case's directory: relative, and never upwards. */
+static const char *unsafe_file(char **argv)
+{
+    for (guint i = 1; argv[i]; i++)
+        if (twin_builtin_is_name(argv[0], i) &&
+            (argv[i][0] == '/' || g_str_has_prefix(argv[i], "../") || strstr(argv[i], "/../") ||
+             g_str_has_suffix(argv[i], "/..") || g_str_equal(argv[i], "..")))
+            return argv[i];
+    return NULL;
+}
+
 static struct twin_command *parse_command(JsonNode *node, const char *name, gboolean in_setup,
                                           GError **error)
 {
@@ -53,6 +64,10 @@ static struct twin_command *parse_command(JsonNode *node, const char *name, gboo
         !(in_setup && twin_builtin_accepts(argv))) {
         twin_json_fail(error, "'%s' with %u arguments is no command here", argv[0],
                        g_strv_length(argv) - 1);
+        return NULL;
+    }
+    if (unsafe_file(argv)) {
+        twin_json_fail(error, "'%s' is not safe as a file name", unsafe_file(argv));
         return NULL;
     }
     struct twin_command *command = g_new0(struct twin_command, 1);
@@ -162,6 +177,22 @@ static const struct {
     { "umask", FALSE, parse_umask },
 };
 
+/* Set @error to tell of the first key of @object that is not one of ours. */
+static gboolean fail_unknown(JsonObject *object, GError **error)
+{
+    g_autoptr(GList) members = json_object_get_members(object);
+
+    for (const GList *p = members; p; p = p->next) {
+        gboolean known = FALSE;
+
+        for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
+            known |= g_str_equal(keys[i].key, p->data);
+        if (!known)
+            return twin_json_fail(error, "has an unknown key '%s'", (const char *)p->data);
+    }
+    return FALSE;
+}
+
 static gboolean parse_members(struct twin_case *c, JsonObject *object, GError **error)
 {
     guint known = 0;
@@ -181,7 +212,7 @@ static gboolean parse_members(struct twin_case *c, JsonObject *object, GError **
         }
     }
     if (known != json_object_get_size(object))
-        return twin_json_fail(error, "has an unknown key");
+        return fail_unknown(object, error);
     return TRUE;
 }
 

@@ -16,14 +16,38 @@ gboolean twin_json_fail(GError **error, const char *format, ...)
     return FALSE;
 }
 
+/* The library lets the last of two members of one name win; here that is a mistake. */
+struct members {
+    GHashTable *seen; /* object and name */
+    char *twice;      /* the first name that an object has twice, or NULL */
+};
+
+static void see_member(JsonParser *parser, JsonObject *object, const char *name, gpointer data)
+{
+    struct members *members = data;
+
+    if (!g_hash_table_add(members->seen, g_strdup_printf("%p %s", (void *)object, name)) &&
+        !members->twice)
+        members->twice = g_strdup(name);
+}
+
 JsonNode *twin_json_load_array(const char *text, const char *path, GError **error)
 {
     g_autoptr(JsonParser) parser = json_parser_new();
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    struct members members = { .seen = seen };
+
+    g_signal_connect(parser, "object-member", G_CALLBACK(see_member), &members);
     gboolean ok = text ? json_parser_load_from_data(parser, text, -1, error)
                        : json_parser_load_from_file(parser, path, error);
+    g_autofree char *twice = members.twice;
 
     if (!ok)
         return NULL;
+    if (twice) {
+        twin_json_fail(error, "'%s' is there twice", twice);
+        return NULL;
+    }
     JsonNode *root = json_parser_steal_root(parser);
     if (!root || !JSON_NODE_HOLDS_ARRAY(root)) {
         twin_json_fail(error, "not an array");

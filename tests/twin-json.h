@@ -16,7 +16,8 @@ gboolean twin_json_fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2
 
 /*
  * The array at the root of @text (of the file @path if @text is NULL), as a node to be freed
- * with json_node_unref(). NULL with @error set if it is no JSON or no array.
+ * with json_node_unref(). NULL with @error set if it is no JSON or no array, or names a member
+ * of an object twice.
  */
 JsonNode *twin_json_load_array(const char *text, const char *path, GError **error);
 
