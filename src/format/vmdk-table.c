@@ -52,6 +52,9 @@ static int slot_make(struct fmt_image *im, struct vmdk_table *t, uint64_t n)
 {
     int status = FMT_OK;
 
+    if (t->entries && t->end) {
+        status = vmdk_flush(im);
+    }
     if (!status && !t->entries) {
         t->entries = im->env->alloc(im->env, VMDK_MAX_GTES * 4);
         status = t->entries ? FMT_OK : fmt_fail(im->env, FMT_E_NO_MEMORY);

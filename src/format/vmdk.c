@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "format/vmdk.h"
+#include "format/vmdk-write.h"
 
 const struct fmt_driver vmdk_driver = {
     .name = "vmdk",
@@ -9,4 +9,6 @@ const struct fmt_driver vmdk_driver = {
     .info = vmdk_info,
     .extents = vmdk_extents,
     .check = vmdk_check,
+    .write = vmdk_write,
+    .flush = vmdk_flush,
 };
