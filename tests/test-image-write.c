@@ -318,8 +318,8 @@ static void test_create_too_big(void)
     g_assert_error(error, IMAGE_ERROR, IMAGE_ERROR_TOO_BIG);
     g_assert_cmpint(access("big.img", F_OK), !=, 0);
     g_clear_error(&error);
-    g_assert_false(image_create("big.img", "vmdk", MIB, NULL, 0, &error));
-    g_assert_cmpstr(error->message, ==, "Format driver 'vmdk' does not support image creation");
+    g_assert_false(image_create("big.img", "vdi", MIB, NULL, 0, &error));
+    g_assert_cmpstr(error->message, ==, "Format driver 'vdi' does not support image creation");
 }
 
 static void test_truncate(void)

@@ -453,11 +453,23 @@ ABI_AT(abi_codec, sector, 48);
 
 /* ---- create, measure, check --------------------------------------------- */
 
+enum abi_create_flags {
+    /* Look at the options only: no file is there yet. What is wrong is told before an old file
+     * with the same name is gone. */
+    ABI_CREATE_JUDGE = 1 << 0,
+};
+
+/* Among the options, from the host itself: the file's name without folders; of the backing file
+ * that is named the format it was found to have (STRING), and its content id (U64). */
+#define ABI_CREATE_NAME "instar-name"
+#define ABI_CREATE_BACKING_FOUND "instar-backing-found"
+#define ABI_CREATE_BACKING_ID "instar-backing-id"
+
 /* Followed by props: the creation options under their qemu names, typed. */
 struct abi_create {
     struct abi_head head;
     uint32_t format;       /* IN */
-    uint32_t flags;        /* IN */
+    uint32_t flags;        /* IN enum abi_create_flags */
     uint64_t virtual_size; /* IN bytes */
     uint64_t seed;         /* IN random, for ids */
 };

@@ -28,6 +28,7 @@ static const struct {
     { "qcow2", { &qcow2_options } },
     { "raw", { &raw_options } },
     { "luks", { &luks_options } },
+    { "vmdk", { &vmdk_options } },
     { "file", { &raw_options, &file_options } },
     { "host_device", { &raw_options, &device_options } },
 };

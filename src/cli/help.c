@@ -35,8 +35,8 @@ void help_of_program(void)
     puts("\n"
          "'qemu-img COMMAND --help' or the manual page tells the options of a command.\n"
          "\n"
-         "Supported formats: file host_device luks qcow2 raw\n"
-         "Supported image formats: luks qcow2 raw");
+         "Supported formats: file host_device luks qcow2 raw vmdk\n"
+         "Supported image formats: luks qcow2 raw vmdk");
 }
 
 /* "  -f, --format FMT" and the words below. */

@@ -63,6 +63,8 @@ void vmdk_tell(const struct vmdk_state *st, struct abi_facts *facts, struct prop
     facts->virtual_size = st->size;
     facts->cluster_size = facts->subcluster_size = st->grain;
     facts->flags = ABI_FACT_HAS_CLUSTER_SIZE | ABI_FACT_UNALLOCATED_ZERO | ABI_FACT_CONTENT_ID |
+                   ABI_FACT_CAN_COMPRESS | /* qemu-img takes -c, and stores plain bytes */
+
                    (st->header.flags & VMDK_FLAG_ZEROED ? ABI_FACT_CAN_ZERO : 0);
     facts->content_id = st->id;
     if (st->parent.length) {

@@ -31,6 +31,7 @@ enum vmdk_status {
     VMDK_E_BACKING = FMT_E_VMDK_FIRST - 105, /* {s}: the format the backing file has */
     VMDK_E_CREATE_TOO_LARGE = FMT_E_VMDK_FIRST - 106,
     VMDK_E_TEXT_TOO_LONG = FMT_E_VMDK_FIRST - 107,
+    VMDK_E_CHARACTERS = FMT_E_VMDK_FIRST - 108, /* what would end a line or a value */
 
     /* told by a check */
     VMDK_M_BEHIND_EOF = FMT_E_VMDK_FIRST - 200, /* {0}: guest sector */

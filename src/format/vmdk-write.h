@@ -30,12 +30,12 @@ struct vmdk_pending {
 };
 
 struct vmdk_writer {
-    uint64_t start;    /* where the first new grain went, bytes */
-    uint64_t end;      /* where the next one goes */
-    bool grew;         /* grains up to end are named by tables */
+    uint64_t start; /* where the first new grain went, bytes */
+    uint64_t end;   /* where the next one goes */
+    bool grew;      /* grains up to end are named by tables */
     bool has_new_id;
-    bool dirty;        /* some table is changed */
-    uint64_t question; /* number of the present one */
+    bool dirty;                   /* some table is changed */
+    uint64_t question;            /* number of the present one */
     struct vmdk_pending *pending; /* by guest */
     uint32_t n_pending, room_pending;
 };
@@ -67,8 +67,8 @@ struct vmdk_plan {
     struct fmt_image *im;
     struct abi_extent *out;
     uint32_t max, n;
-    uint32_t own;  /* index of the first step of this question */
-    bool full;     /* there was no room for more steps */
+    uint32_t own; /* index of the first step of this question */
+    bool full;    /* there was no room for more steps */
 };
 int vmdk_plan(struct vmdk_plan *p, const struct abi_extent *question);
 

@@ -8,6 +8,7 @@ const struct fmt_driver vmdk_driver = {
     .open = vmdk_open,
     .info = vmdk_info,
     .extents = vmdk_extents,
+    .create = vmdk_create,
     .check = vmdk_check,
     .write = vmdk_write,
     .flush = vmdk_flush,

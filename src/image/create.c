@@ -103,8 +103,9 @@ static gboolean judge_names(const CreateOptions *options, GError **error)
     return TRUE;
 }
 
-/* raw: preallocation is the store's business, else the format's. */
-static gboolean take_options(GBytes *bytes, gboolean raw, CreateOptions *options, GError **error)
+/* prealloc: it is the store's business, not the format's. */
+static gboolean take_options(GBytes *bytes, gboolean prealloc, CreateOptions *options,
+                             GError **error)
 {
     struct props_reader reader = { 0 };
     struct props_item it;
@@ -142,7 +143,7 @@ static gboolean take_options(GBytes *bytes, gboolean raw, CreateOptions *options
             options->old_encryption = it.number != 0;
         } else if (g_str_equal(key, "data_file_raw")) {
             options->data_file_raw = it.number != 0;
-        } else if (raw && g_str_equal(key, "preallocation") && text != NULL &&
+        } else if (prealloc && g_str_equal(key, "preallocation") && text != NULL &&
                    !take_prealloc(text, &options->store.prealloc, error)) {
             return FALSE;
         }
@@ -151,7 +152,7 @@ static gboolean take_options(GBytes *bytes, gboolean raw, CreateOptions *options
         g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Malformed options");
         return FALSE;
     }
-    return judge_names(options, error);
+    return TRUE;
 }
 
 /* ---- the byte store ------------------------------------------------------------------- */
@@ -239,11 +240,12 @@ static GByteArray *with_secret(const struct abi_create *head, GBytes *options, c
     return in;
 }
 
-static gboolean write_format(Image *img, guint64 size, GBytes *options, const char *secret,
-                             guint64 data_handle, GError **error)
+/* flags: ABI_CREATE_*. */
+static gboolean call_create(Image *img, guint32 flags, guint64 size, GBytes *options,
+                            const char *secret, guint64 data_handle, GError **error)
 {
     struct abi_create head = {
-        { sizeof head, ABI_JOB_CREATE, ABI_VERSION }, img->format, 0, size, image_seed()
+        { sizeof head, ABI_JOB_CREATE, ABI_VERSION }, img->format, flags, size, image_seed()
     };
     CellCall call = { .op = ABI_JOB_CREATE, .arg = { data_handle }, .secret = secret != NULL };
     g_autoptr(GError) why = NULL;
@@ -261,7 +263,7 @@ static gboolean write_format(Image *img, guint64 size, GBytes *options, const ch
     secret_wipe(in->data, in->len);
     g_byte_array_unref(in);
     if (ok) {
-        return image_close(img, error);
+        return TRUE;
     }
     if (call.result.status == FMT_E_UNSUPPORTED) {
         g_clear_error(error);
@@ -292,30 +294,36 @@ static gboolean create_data_file(Image *img, const CreateOptions *options, IoFla
     return attach_store(img, path, flags, bound, ret_handle, error);
 }
 
-static gboolean create_format(const char *path, IoFlags flags, guint32 format, guint64 size,
-                              GBytes *bytes, const CreateOptions *options, GError **error)
+static gboolean create_format(const char *filename, const char *path, IoFlags flags, guint32 format,
+                              guint64 size, GBytes *bytes, const CreateOptions *options,
+                              GError **error)
 {
+    const FormatManners manners = format_manners(format_name(format));
     const CellConfig config = { 0 };
     guint64 bound = image_growth_bound(0, size), handle = 0;
     g_autoptr(Image) img = image_new(IMAGE_WRITE, flags);
     g_autofree char *data_path = NULL;
-    IoCreate store = options->store;
+    g_autoptr(GBytes) props = NULL;
     gboolean ok;
 
-    store.prealloc = IO_PREALLOC_OFF;
-    if (!create_store(path, flags, 0, &store, error)) {
-        return FALSE;
-    }
     image_set_format(img, format, format_name(format));
     img->cell = cell_start(&config, error);
-    ok = img->cell != NULL && attach_store(img, path, flags, bound, &handle, error) &&
+    if (img->cell == NULL ||
+        ((manners & FORMAT_JUDGES_FIRST) &&
+         !call_create(img, ABI_CREATE_JUDGE, size, bytes, NULL, 0, error)) ||
+        (props = create_props(filename, path, bytes, manners, error)) == NULL ||
+        !create_store(path, flags, 0, &options->store, error)) {
+        return FALSE;
+    }
+    ok = attach_store(img, path, flags, bound, &handle, error) &&
          (options->data_file == NULL ||
           create_data_file(img, options, flags & ~(IO_ONLY_FILE | IO_ONLY_DEVICE), bound,
                            &data_path, &handle, error)) &&
          lock_stores(img, error) &&
-         write_format(img, size, bytes,
-                      options->luks_secret ? options->luks_secret : options->key_secret, handle,
-                      error);
+         call_create(img, 0, size, props,
+                     options->luks_secret ? options->luks_secret : options->key_secret, handle,
+                     error) &&
+         image_close(img, error);
     if (!ok) {
         remove_store(path);
         if (data_path != NULL) {
@@ -332,6 +340,7 @@ gboolean image_create(const char *filename, const char *format, guint64 size, GB
     gboolean raw = protocol || g_str_equal(format, "raw");
     g_auto(CreateOptions) taken = { .store = IO_CREATE_DEFAULTS };
     g_autofree char *path = NULL;
+    FormatManners manners;
     const char *driver;
     IoFlags flags;
 
@@ -339,14 +348,17 @@ gboolean image_create(const char *filename, const char *format, guint64 size, GB
         g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Unknown file format '%s'", format);
         return FALSE;
     }
+    manners = format_manners(format);
     if (!name_parse(filename, &driver, &path, error) ||
-        !take_options(options, raw, &taken, error)) {
+        !take_options(options, raw || (manners & FORMAT_STORE_PREALLOC), &taken, error) ||
+        ((manners & FORMAT_JUDGES_NAMES) && !judge_names(&taken, error))) {
         return FALSE;
     }
     /* How the image is used later is no matter of making it. */
     flags = (cache & (IO_NO_FLUSH | IO_NO_LOCK)) | driver_flags(protocol ? format : driver);
     if (!raw) {
-        return create_format(path, flags, format_by_name(format), size, options, &taken, error);
+        return create_format(filename, path, flags, format_by_name(format), size, options, &taken,
+                             error);
     }
     if (size > G_MAXINT64 - (IMAGE_SECTOR - 1)) {
         /* Of raw an empty file is left. */

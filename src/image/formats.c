@@ -8,12 +8,13 @@
 static const struct {
     const char *name;
     guint32 format;
+    FormatManners manners;
 } formats[] = {
     { "raw", ABI_FORMAT_RAW },
-    { "qcow2", ABI_FORMAT_QCOW2 },
+    { "qcow2", ABI_FORMAT_QCOW2, FORMAT_JUDGES_NAMES },
     { "qcow", ABI_FORMAT_QCOW },
     { "qed", ABI_FORMAT_QED },
-    { "vmdk", ABI_FORMAT_VMDK },
+    { "vmdk", ABI_FORMAT_VMDK, FORMAT_JUDGES_FIRST | FORMAT_ASKS_BACKING | FORMAT_STORE_PREALLOC },
     { "vdi", ABI_FORMAT_VDI },
     { "vpc", ABI_FORMAT_VPC },
     { "vhdx", ABI_FORMAT_VHDX },
@@ -32,6 +33,16 @@ guint32 format_by_name(const char *name)
         }
     }
     return ABI_FORMAT_NONE;
+}
+
+FormatManners format_manners(const char *name)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+        if (g_str_equal(formats[i].name, name)) {
+            return formats[i].manners;
+        }
+    }
+    return 0;
 }
 
 const char *format_name(guint32 format)

@@ -37,6 +37,14 @@ typedef enum {
 DriverKind driver_kind(const char *name);
 /* enum abi_format of a format that can be opened, ABI_FORMAT_NONE for others. */
 guint32 format_by_name(const char *name);
+/* What qemu-img does for a format before there is a file. */
+typedef enum {
+    FORMAT_JUDGES_FIRST = 1 << 0,   /* options are judged before a file is touched */
+    FORMAT_JUDGES_NAMES = 1 << 1,   /* names of drivers and ciphers are, by the host */
+    FORMAT_ASKS_BACKING = 1 << 2,   /* the backing file is opened for its content id */
+    FORMAT_STORE_PREALLOC = 1 << 3, /* "preallocation" is the file's own */
+} FormatManners;
+FormatManners format_manners(const char *name);
 /* qemu's name; "raw" for numbers without a name. */
 const char *format_name(guint32 format);
 
@@ -160,6 +168,10 @@ void image_set_format(Image *img, guint32 format, const char *name);
 int image_add_handle(Image *img, IoFile *file, CellRights rights, guint64 max_size, GError **error);
 /* Random bits for the ids a driver makes; a cell has none of its own. */
 guint64 image_seed(void);
+/* The creation options with what the host adds to them (ABI_CREATE_NAME ...). NULL and an error if
+ * a backing file that must be looked at cannot be. Free with g_bytes_unref. (create-props.c) */
+GBytes *create_props(const char *filename, const char *path, GBytes *options, FormatManners manners,
+                     GError **error);
 /* A message about a file that an image names: without what a terminal would obey. */
 void image_safe_error(GError **error);
 /* How big a cell may let a file become, bytes. */

@@ -30,6 +30,7 @@ static const WordsRow vmdk_rows[] = {
     { VMDK_E_BACKING_FORMAT, 0, "backing_file must be a vmdk image", EINVAL },
     { VMDK_E_BACKING, 0, "Invalid backing file format: {s}. Must be vmdk", EINVAL },
     { VMDK_E_CREATE_TOO_LARGE, 0, "The image size is too large for file format 'vmdk'", EFBIG },
+    { VMDK_E_CHARACTERS, 0, "A name or value holds characters that a descriptor cannot", EINVAL },
     { VMDK_E_TEXT_TOO_LONG, 0, "The options are too long for the descriptor", EINVAL },
 
     { VMDK_M_BEHIND_EOF, 0, "ERROR: cluster offset for sector {0} points after EOF", EINVAL },
