@@ -459,12 +459,6 @@ enum abi_create_flags {
     ABI_CREATE_JUDGE = 1 << 0,
 };
 
-/* Among the options, from the host itself: the file's name without folders; of the backing file
- * that is named the format it was found to have (STRING), and its content id (U64). */
-#define ABI_CREATE_NAME "instar-name"
-#define ABI_CREATE_BACKING_FOUND "instar-backing-found"
-#define ABI_CREATE_BACKING_ID "instar-backing-id"
-
 /* Followed by props: the creation options under their qemu names, typed. */
 struct abi_create {
     struct abi_head head;

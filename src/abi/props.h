@@ -10,6 +10,12 @@
 #include <stdbool.h>
 #include "abi.h"
 
+/* Among creation options, from the host itself: the file's name without folders; of the backing file
+ * that is named the format it was found to have (STRING), and its content id (U64). */
+#define PROPS_CREATE_NAME "instar-name"
+#define PROPS_CREATE_BACKING_FOUND "instar-backing-found"
+#define PROPS_CREATE_BACKING_ID "instar-backing-id"
+
 /* Writer over a caller's buffer. full is set, and stays, once a record did not fit. */
 struct props_writer {
     uint8_t *base;

@@ -32,8 +32,8 @@ static const struct {
     { "hwversion", offsetof(struct vmdk_create_options, hwversion) },
     { "subformat", offsetof(struct vmdk_create_options, subformat) },
     { "toolsversion", offsetof(struct vmdk_create_options, toolsversion) },
-    { ABI_CREATE_NAME, offsetof(struct vmdk_create_options, name) },
-    { ABI_CREATE_BACKING_FOUND, offsetof(struct vmdk_create_options, backing_found) },
+    { PROPS_CREATE_NAME, offsetof(struct vmdk_create_options, name) },
+    { PROPS_CREATE_BACKING_FOUND, offsetof(struct vmdk_create_options, backing_found) },
 };
 
 static void take(const struct props_item *it, struct vmdk_create_options *o)
@@ -44,7 +44,7 @@ static void take(const struct props_item *it, struct vmdk_create_options *o)
         o->compat6 = it->number != 0;
     } else if (it->type == ABI_PROP_BOOL && is_key(it, "zeroed_grain")) {
         o->zeroed_grain = it->number != 0;
-    } else if (it->type == ABI_PROP_U64 && is_key(it, ABI_CREATE_BACKING_ID)) {
+    } else if (it->type == ABI_PROP_U64 && is_key(it, PROPS_CREATE_BACKING_ID)) {
         o->parent_id = (uint32_t)it->number;
     }
     for (size_t i = 0; it->type == ABI_PROP_STRING && i < sizeof strings / sizeof strings[0]; i++) {

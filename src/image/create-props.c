@@ -39,9 +39,9 @@ static gboolean add_backing(struct props_writer *w, const char *filename, const 
     if (img == NULL) {
         return FALSE;
     }
-    props_string(w, ABI_CREATE_BACKING_FOUND, img->format_name);
+    props_string(w, PROPS_CREATE_BACKING_FOUND, img->format_name);
     if ((img->facts.flags & ABI_FACT_CONTENT_ID) != 0) {
-        props_u64(w, ABI_CREATE_BACKING_ID, img->facts.content_id);
+        props_u64(w, PROPS_CREATE_BACKING_ID, img->facts.content_id);
     }
     return TRUE;
 }
@@ -63,7 +63,7 @@ GBytes *create_props(const char *filename, const char *path, GBytes *options, Fo
         memcpy(w.base, given, size);
     }
     w.used = (guint32)size;
-    props_string(&w, ABI_CREATE_NAME, name);
+    props_string(&w, PROPS_CREATE_NAME, name);
     if ((manners & FORMAT_ASKS_BACKING) && backing != NULL &&
         !add_backing(&w, filename, backing, error)) {
         return NULL;

@@ -168,7 +168,7 @@ void image_set_format(Image *img, guint32 format, const char *name);
 int image_add_handle(Image *img, IoFile *file, CellRights rights, guint64 max_size, GError **error);
 /* Random bits for the ids a driver makes; a cell has none of its own. */
 guint64 image_seed(void);
-/* The creation options with what the host adds to them (ABI_CREATE_NAME ...). NULL and an error if
+/* The creation options with what the host adds to them (PROPS_CREATE_NAME ...). NULL and an error if
  * a backing file that must be looked at cannot be. Free with g_bytes_unref. (create-props.c) */
 GBytes *create_props(const char *filename, const char *path, GBytes *options, FormatManners manners,
                      GError **error);
