@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define DIVERGENCES "DIVERGENCES.md: "
 #define CASE(more) "[{\"target\":\"t\",\"name\":\"n\",\"setup\":[],\"observe\":{}" more "}]"
 #define RUN ",\"run\":[\"qemu-img\",\"info\"]"
 
@@ -324,6 +325,39 @@ static void test_all_tables(void)
     }
 }
 
+/*
+ * Nothing is skipped but for a driver still to come, or for what DIVERGENCES.md tells, which is
+ * then quoted.
+ */
+static void test_skip_reasons(void)
+{
+    g_autofree char *table =
+        g_test_build_filename(G_TEST_DIST, "..", "testsuite-data/skips.json", NULL);
+    g_autofree char *page =
+        g_test_build_filename(G_TEST_DIST, "..", "testsuite-data/DIVERGENCES.md", NULL);
+    g_autofree char *told = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) skips = twin_skips_load(table, &error);
+
+    g_assert_no_error(error);
+    g_file_get_contents(page, &told, NULL, &error);
+    g_assert_no_error(error);
+    for (guint i = 0; i < skips->len; i++) {
+        const struct twin_skip *skip = g_ptr_array_index(skips, i);
+
+        if (g_pattern_match_simple("the format * has no driver yet", skip->reason) ||
+            g_pattern_match_simple("the subcommand * is not done yet", skip->reason))
+            continue;
+        if (!g_str_has_prefix(skip->reason, DIVERGENCES))
+            g_test_fail_printf("skips.json: %s: the reason is neither a driver still to come nor "
+                               "a quotation, '" DIVERGENCES "...'",
+                               skip->pattern);
+        else if (!strstr(told, skip->reason + strlen(DIVERGENCES)))
+            g_test_fail_printf("skips.json: %s: DIVERGENCES.md does not say '%s'", skip->pattern,
+                               skip->reason + strlen(DIVERGENCES));
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -344,5 +378,6 @@ int main(int argc, char **argv)
     g_test_add_func("/twin-harness/report", test_report);
     g_test_add_func("/twin-harness/killed", test_killed);
     g_test_add_func("/twin-harness/all-tables", test_all_tables);
+    g_test_add_func("/twin-harness/skip-reasons", test_skip_reasons);
     return g_test_run();
 }
