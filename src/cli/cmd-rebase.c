@@ -120,9 +120,12 @@ static gboolean change_name(Image *overlay, GError **error)
 {
     g_autoptr(GError) why = NULL;
     gint code = 0;
+    gboolean ok =
+        image_set_backing(overlay, opt.backing, has_new() ? opt.backing_format : NULL, &code, &why);
 
-    if (image_set_backing(overlay, opt.backing, has_new() ? opt.backing_format : NULL, &code,
-                          &why)) {
+    /* done is all there is to do, well or not */
+    progress_update(1, 1, NULL);
+    if (ok) {
         return TRUE;
     }
     g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED, "Could not change the backing file to '%s': %s",
@@ -169,8 +172,6 @@ int cmd_rebase(const CliCommand *self, int n_args, char **args)
          rebase(args[0], cache, source_cache, &error);
     if (!ok) {
         cli_fail(self, g_steal_pointer(&error));
-    } else {
-        progress_update(1, 1, NULL);
     }
     progress_end();
     return ok ? 0 : 1;
