@@ -196,7 +196,8 @@ static gboolean copy(GPtrArray *sources, const ConvertTarget *target, GError **e
         .target_has_backing = target->has_backing,
         .target_backing_size = target->backing_size,
         .target_is_zero = target->is_zero,
-        .compress = opt.compress,
+        /* Compressed clusters are not encrypted: data of an encrypted image stays plain data. */
+        .compress = opt.compress && !(image_facts(target->img)->flags & ABI_FACT_ENCRYPTED),
         .copy_range = opt.copy_range,
         .salvage = opt.salvage,
         .sparse = (guint64)opt.sparse,

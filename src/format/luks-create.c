@@ -178,6 +178,22 @@ int luks_write_slot(struct fmt_env *env, const struct luks_place *place, struct 
     return status;
 }
 
+int luks_scramble_slot(struct fmt_env *env, const struct luks_place *place,
+                       const struct luks_header *h, uint32_t slot, struct crypt_random *random)
+{
+    uint64_t size = align_up((uint64_t)h->key_bytes * LUKS_STRIPES, LUKS_SECTOR);
+    uint8_t *bytes = env->alloc(env, size);
+
+    if (!bytes) {
+        return fmt_fail(env, FMT_E_NO_MEMORY);
+    }
+    crypt_random_bytes(random, bytes, (uint32_t)size);
+    int status = store(env, place, (uint64_t)h->slot[slot].key_offset * LUKS_SECTOR, bytes, size,
+                       LUKS_E_MATERIAL_WRITE);
+    env->free(env, bytes);
+    return status;
+}
+
 static void lay_out(const struct luks_options *o, struct luks_header *h)
 {
     uint32_t material = luks_material_sectors(h->key_bytes, LUKS_STRIPES);

@@ -40,6 +40,9 @@ int luks_count_iterations(struct fmt_env *env, const struct crypt_hash *hash, ui
 int luks_write_slot(struct fmt_env *env, const struct luks_place *place, struct luks_header *h,
                     uint32_t slot, struct crypt_bytes secret, uint64_t iter_time,
                     const uint8_t *key, struct crypt_random *random);
+/* Write random bytes over the key material of a slot. */
+int luks_scramble_slot(struct fmt_env *env, const struct luks_place *place,
+                       const struct luks_header *h, uint32_t slot, struct crypt_random *random);
 /* Write the header. */
 int luks_header_store(struct fmt_env *env, const struct luks_place *place,
                       const struct luks_header *h);

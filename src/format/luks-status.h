@@ -50,6 +50,23 @@ enum luks_status {
     LUKS_E_OPTION_PREALLOC = -3039,
     LUKS_E_SIZE = -3040, /* {errno} */
     LUKS_E_FILE_LARGE = -3041,
+    /* amend */
+    LUKS_E_AMEND_NO_STATE = -3042,
+    LUKS_E_AMEND_STATE = -3043, /* {s} */
+    LUKS_E_AMEND_NO_NEW = -3044,
+    LUKS_E_AMEND_OLD = -3045,
+    LUKS_E_AMEND_SLOT = -3046, /* {0} slot, here and in what follows */
+    LUKS_E_AMEND_IN_USE = -3047,
+    LUKS_E_AMEND_FULL = -3048,
+    LUKS_E_AMEND_MASTER = -3049,
+    LUKS_E_AMEND_NEW = -3050,
+    LUKS_E_AMEND_TIME = -3051,
+    LUKS_E_AMEND_WHICH = -3052,
+    LUKS_E_AMEND_NO_MATCH = -3053,
+    LUKS_E_AMEND_ERASED = -3054,
+    LUKS_E_AMEND_LAST = -3055,
+    LUKS_E_AMEND_NONE = -3056,
+    LUKS_E_AMEND_ALL = -3057,
 };
 
 #endif

@@ -5,7 +5,7 @@
  * Version 1.2.3".
  */
 #include "base/checked.h"
-#include "format/luks-create.h"
+#include "format/luks-amend.h"
 
 /* errno of a file that is shorter than its header says */
 #define LUKS_EIO 5u
@@ -293,6 +293,21 @@ static int luks_measure(struct fmt_env *env, const struct abi_create *req,
     return FMT_OK;
 }
 
+static int luks_call(struct fmt_image *im, uint32_t call, struct props_reader in,
+                     struct props_writer *out)
+{
+    struct luks_state *st = im->state;
+
+    (void)out;
+    if (call != ABI_CALL_AMEND) {
+        return fmt_fail(im->env, FMT_E_UNSUPPORTED);
+    }
+    if (!(im->flags & ABI_OPEN_WRITE)) {
+        return fmt_fail(im->env, FMT_E_READ_ONLY);
+    }
+    return luks_amend(im->env, &whole_file, &st->header, in, "");
+}
+
 const struct fmt_driver luks_driver = {
     .name = "luks",
     .format = ABI_FORMAT_LUKS,
@@ -305,4 +320,5 @@ const struct fmt_driver luks_driver = {
     .create = luks_create,
     .truncate = luks_truncate,
     .measure = luks_measure,
+    .call = luks_call,
 };

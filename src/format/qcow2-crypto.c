@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* spec "Full disk encryption header pointer" and crypt_method: what info tells, and the key. */
-#include "format/luks-key.h"
+#include "format/luks-amend.h"
 #include "format/qcow2.h"
 
 /* crypt_method 1, "AES encryption": the first 16 bytes of the secret are the key. */
@@ -86,6 +86,19 @@ int qcow2_unlock(struct fmt_image *im, const uint8_t *secret, uint32_t length)
     default:
         return fmt_fail(im->env, FMT_E_BAD_JOB);
     }
+}
+
+int qcow2_amend_crypto(struct fmt_image *im, struct props_reader in)
+{
+    struct luks_place place = luks_place(im->state);
+    struct luks_header h;
+    int status;
+
+    if (qcow2_state(im)->header.crypt_method != QCOW2_CRYPT_LUKS) {
+        return fmt_fail(im->env, FMT_E_UNSUPPORTED);
+    }
+    status = read_header(im, &h);
+    return status ? status : luks_amend(im->env, &place, &h, in, "encrypt.");
 }
 
 uint32_t qcow2_cipher(const struct fmt_image *im)

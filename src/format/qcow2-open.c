@@ -372,6 +372,10 @@ int qcow2_open(struct fmt_image *im, struct abi_facts *facts, struct props_write
     }
     qcow2_fill_facts(st, facts);
     qcow2_put_names(st, props);
+    if (st->header.crypt_method != QCOW2_CRYPT_NONE) {
+        props_string(props, "encrypt-format",
+                     st->header.crypt_method == QCOW2_CRYPT_AES ? "aes" : "luks");
+    }
     return FMT_OK;
 }
 

@@ -62,6 +62,7 @@ gboolean image_take_names(Image *img, const CellCall *call, GError **error)
             { "backing-file", &img->backing_name },
             { "backing-format", &img->backing_format },
             { "data-file", &img->data_name },
+            { "encrypt-format", &img->encrypt_format },
         };
 
         if (it.type == ABI_PROP_MESSAGE) {

@@ -85,6 +85,8 @@ void image_unref(Image *img)
     g_free(img->backing_full);
     g_free(img->backing_format);
     g_free(img->data_name);
+    g_free(img->encrypt_format);
+    g_free(img->key_secret);
     g_free(img);
 }
 

@@ -208,6 +208,9 @@ gboolean image_set_backing(Image *img, const char *name, const char *format, gin
 /* Have the image hold nothing: it then shows its backing file, which must show the same already.
  * IMAGE_ERROR_UNSUPPORTED: this format cannot. */
 gboolean image_make_empty(Image *img, GError **error);
+/* amend of key slots: options are those that qemu-img has for it, "encrypt.state" and so on, and
+ * nothing else (luks: without "encrypt."). force: also what makes data unreadable for ever. */
+gboolean image_amend_keys(Image *img, GBytes *options, gboolean force, GError **error);
 /* Anything else a driver can do (enum abi_call); returns its props answer. */
 GBytes *image_call(Image *img, guint32 call, GBytes *in, GError **error);
 

@@ -139,6 +139,14 @@ static gboolean take_encrypt(Image *img, ImageOptions *options, GString *strong,
                     safe);
         return FALSE;
     }
+    if (encrypted && format != NULL && g_strcmp0(format, img->encrypt_format) != 0) {
+        g_autofree char *safe = words_printable(format, strlen(format));
+
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME,
+                    "Header reported '%s' encryption format but options specify '%s'",
+                    img->encrypt_format, safe);
+        return FALSE;
+    }
     for (guint i = 0; i < options_count(given); i++) {
         const Option *option = options_nth(given, i);
         g_autofree char *safe = words_printable(option->key, strlen(option->key));

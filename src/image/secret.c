@@ -95,6 +95,15 @@ gboolean secret_append(GByteArray *props, const char *key, const char *id, GErro
     return TRUE;
 }
 
+void secret_append_bool(GByteArray *props, const char *key, gboolean value)
+{
+    guint8 room[64];
+    struct props_writer w = { .base = room, .size = sizeof room };
+
+    props_bool(&w, key, value);
+    g_byte_array_append(props, room, w.used);
+}
+
 void secret_append_seed(GByteArray *props)
 {
     guint8 seed[SEED];

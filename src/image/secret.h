@@ -18,6 +18,7 @@ gboolean secret_find_text(const char *id, const guint8 **ret_data, gsize *ret_le
                           GError **error);
 /* Append a passphrase, as a string property, to a stream. FALSE leaves the stream as it was. */
 gboolean secret_append(GByteArray *props, const char *key, const char *id, GError **error);
+void secret_append_bool(GByteArray *props, const char *key, gboolean value);
 /* Append "seed": random bytes for a cell that draws keys from them. */
 void secret_append_seed(GByteArray *props);
 /* Overwrite length bytes so that no compiler leaves it out. */

@@ -51,5 +51,33 @@ static const WordsRow luks_rows[] = {
     { LUKS_E_OPTION_PREALLOC, 0, "invalid parameter value: {s}", EINVAL },
     { LUKS_E_SIZE, 0, "Could not refresh total sector count: {errno}", EIO },
     { LUKS_E_FILE_LARGE, 0, "The requested file size is too large", EINVAL },
+    { LUKS_E_AMEND_NO_STATE, 0, "Parameter 'state' is missing", EINVAL },
+    { LUKS_E_AMEND_STATE, 0, "Parameter 'state' does not accept value '{s}'", EINVAL },
+    { LUKS_E_AMEND_NO_NEW, 0, "'new-secret' is required to activate a keyslot", EINVAL },
+    { LUKS_E_AMEND_OLD, 0, "'old-secret' must not be given when activating keyslots", EINVAL },
+    { LUKS_E_AMEND_SLOT, 0, "Invalid keyslot {0} specified, must be between 0 and 7", EINVAL },
+    { LUKS_E_AMEND_IN_USE, 0, "Refusing to overwrite active keyslot {0} - please erase it first",
+      EINVAL },
+    { LUKS_E_AMEND_FULL, 0, "Can't add a keyslot - all keyslots are in use", EINVAL },
+    { LUKS_E_AMEND_MASTER, 0, "Failed to retrieve the master key, old keyslot password is wrong",
+      EINVAL },
+    { LUKS_E_AMEND_NEW, 0, "'new-secret' must not be given when erasing keyslots", EINVAL },
+    { LUKS_E_AMEND_TIME, 0, "'iter-time' must not be given when erasing keyslots", EINVAL },
+    { LUKS_E_AMEND_WHICH, 0,
+      "To erase keyslot(s), either explicit keyslot index or the password currently contained in "
+      "them must be given",
+      EINVAL },
+    { LUKS_E_AMEND_NO_MATCH, 0,
+      "Given keyslot {0} doesn't contain the given old password for erase operation", EINVAL },
+    { LUKS_E_AMEND_ERASED, 0, "Given keyslot {0} is already erased (inactive) ", EINVAL },
+    { LUKS_E_AMEND_LAST, 0,
+      "Attempt to erase the only active keyslot {0} which will erase all the data in the image "
+      "irreversibly - refusing operation",
+      EINVAL },
+    { LUKS_E_AMEND_NONE, 0, "No keyslots match given (old) password for erase operation", EINVAL },
+    { LUKS_E_AMEND_ALL, 0,
+      "All the active keyslots match the (old) password that was given and erasing them will "
+      "erase all the data in the image irreversibly - refusing operation",
+      EINVAL },
 };
 WORDS_TABLE(words_luks, luks_rows);
