@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "copy/buffer.h"
 #include "copy/read.h"
 
 /* Parts handed to image_read_extents() at once, and bytes of those that are coded: they go through
@@ -12,6 +13,8 @@
 
 struct CopyReader {
     guint worker;
+    guint8 *scratch;
+    gsize scratch_size;
     struct abi_extent extents[MOST_TOGETHER];
 };
 
@@ -20,6 +23,8 @@ CopyReader *copy_reader_new(guint worker)
     CopyReader *reader = g_new(CopyReader, 1);
 
     reader->worker = worker;
+    reader->scratch = NULL;
+    reader->scratch_size = 0;
     return reader;
 }
 
@@ -30,7 +35,20 @@ guint copy_reader_worker(const CopyReader *reader)
 
 void copy_reader_free(CopyReader *reader)
 {
-    g_free(reader);
+    if (reader) {
+        copy_buffer_free(reader->scratch, reader->scratch_size);
+        g_free(reader);
+    }
+}
+
+guint8 *copy_reader_scratch(CopyReader *reader, gsize size)
+{
+    if (reader->scratch_size < size) {
+        copy_buffer_free(reader->scratch, reader->scratch_size);
+        reader->scratch = copy_buffer_new(size);
+        reader->scratch_size = size;
+    }
+    return reader->scratch;
 }
 
 static gboolean is_stored(const CopyRun *run)

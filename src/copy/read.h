@@ -23,6 +23,9 @@ guint copy_reader_worker(const CopyReader *reader);
 void copy_reader_free(CopyReader *reader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CopyReader, copy_reader_free)
 
+/* A buffer of size bytes at least, for the thread's own use, until it asks for a larger one. */
+guint8 *copy_reader_scratch(CopyReader *reader, gsize size);
+
 /* Fill n parts. On failure *ret_failed is the first part that could not be read; all before it
  * are filled. */
 gboolean copy_reader_fill(CopyReader *reader, const CopyPart *parts, guint n, guint *ret_failed,

@@ -15,11 +15,6 @@
 
 #define SECTOR 512u
 
-static const guint8 *other_bytes(const CopyTask *task, const CopyPiece *piece)
-{
-    return g_array_index(task->parts, CopyPart, piece->first_part + piece->n_parts).buf;
-}
-
 /* How long the run at at is in which all sectors differ (*ret_differs), or none does. */
 static gsize run_at(const guint8 *a, const guint8 *b, gsize at, gsize length, gboolean *ret_differs)
 {
@@ -37,15 +32,25 @@ static gsize run_at(const guint8 *a, const guint8 *b, gsize at, gsize length, gb
     return n;
 }
 
-static gboolean is_same(const CopyTask *task, const CopyPiece *piece)
+/* Have the parts of a piece read to bytes, and what they are compared with to other. *ret_failed: the
+ * number of the part that could not be. */
+static gboolean read_piece(CopyTask *task, const CopyPiece *piece, CopyReader *reader,
+                           guint8 *bytes, guint8 *other, guint *ret_failed, GError **error)
 {
-    return !memcmp(copy_task_bytes(task, piece), other_bytes(task, piece), piece->length);
+    CopyPart *parts = &g_array_index(task->parts, CopyPart, piece->first_part);
+
+    for (guint i = 0; i < piece->n_parts + piece->n_other; i++) {
+        guint8 **to = i < piece->n_parts ? &bytes : &other;
+        parts[i].buf = *to;
+        *to += parts[i].run.length;
+    }
+    return copy_reader_fill(reader, parts, piece->n_parts + piece->n_other, ret_failed, error);
 }
 
 /* Ask for the sectors that differ, and with data for the rest of their subclusters. */
-static void judge(CopyTask *task, const CopyPlan *plan, const CopyPiece *piece)
+static void judge(CopyTask *task, const CopyPlan *plan, const CopyPiece *piece, const guint8 *other)
 {
-    const guint8 *bytes = copy_task_bytes(task, piece), *other = other_bytes(task, piece);
+    const guint8 *bytes = copy_task_bytes(task, piece);
     guint64 unit = piece->zeros ? 1 : MAX(plan->subcluster, 1), base = piece->start;
     guint64 asked = base, end = base + piece->length;
 
@@ -82,27 +87,39 @@ static gboolean code(CopyTask *task, const CopyPlan *plan, const guint *pieces, 
     return TRUE;
 }
 
-void copy_task_compare(CopyTask *task, const CopyPlan *plan, guint worker)
+void copy_task_compare(CopyTask *task, const CopyPlan *plan, CopyReader *reader, guint worker)
 {
     guint batch = plan->codec ? MIN(ABI_MAX_CODEC, MAX(1, plan->buffer_size / plan->cluster)) : 0;
-    guint pieces[ABI_MAX_CODEC], n = 0;
-    gsize used = 0;
+    guint pieces[ABI_MAX_CODEC], n = 0, failed;
+    gsize coded = 0;
 
+    task->used = 0;
     for (guint i = 0; i < task->pieces->len; i++) {
-        const CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, i);
-        if (is_same(task, piece)) {
+        CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, i);
+        guint8 *other = copy_reader_scratch(reader, piece->length);
+        g_autoptr(GError) why = NULL;
+        if (!read_piece(task, piece, reader, task->buffer + task->used, other, &failed, &why)) {
+            copy_task_give_up(task, plan,
+                              failed < piece->n_parts ? COPY_FAILED_READ : COPY_FAILED_READ_OTHER,
+                              i, why);
+            break;
+        }
+        if (!memcmp(copy_task_bytes(task, piece), other, piece->length)) {
+            /* its place in the buffer is the next one's: memory that is used again is fast */
+            piece->kind = COPY_PIECE_BACKING;
             continue;
         }
+        task->used += piece->length;
         if (plan->codec && piece->whole) {
             pieces[n++] = i;
         }
         /* order is kept: what waits comes before what does not */
-        if ((n == batch || !piece->whole) && !code(task, plan, pieces, &n, &used, worker)) {
+        if ((n == batch || !piece->whole) && !code(task, plan, pieces, &n, &coded, worker)) {
             return;
         }
         if (!plan->codec || !piece->whole) {
-            judge(task, plan, piece);
+            judge(task, plan, piece, other);
         }
     }
-    code(task, plan, pieces, &n, &used, worker);
+    code(task, plan, pieces, &n, &coded, worker);
 }

@@ -15,8 +15,7 @@ static CopyPiece *piece_of_part(CopyTask *task, guint part, guint *ret_index)
 {
     for (guint i = 0; i < task->pieces->len; i++) {
         CopyPiece *piece = &g_array_index(task->pieces, CopyPiece, i);
-        if (part >= piece->first_part &&
-            part - piece->first_part < piece->n_parts + piece->n_other) {
+        if (part >= piece->first_part && part - piece->first_part < piece->n_parts) {
             *ret_index = i;
             return piece;
         }
@@ -57,13 +56,14 @@ static void salvage_piece(CopyTask *task, const CopyPlan *plan, const CopyPiece 
     }
 }
 
-/* The piece cannot be read: the task ends in front of it. */
-static void give_up(CopyTask *task, const CopyPlan *plan, CopyFailure what, const CopyPiece *piece,
-                    guint index, const GError *why)
+void copy_task_give_up(CopyTask *task, const CopyPlan *plan, CopyFailure what, guint piece,
+                       const GError *why)
 {
+    guint64 at = g_array_index(task->pieces, CopyPiece, piece).unit;
+
     g_clear_error(&task->error);
-    copy_work_fail(plan->work, what, piece->unit, why->message, &task->error);
-    g_array_set_size(task->pieces, index);
+    copy_work_fail(plan->work, what, at, why->message, &task->error);
+    g_array_set_size(task->pieces, piece);
 }
 
 /* The parts from at on up to the next that is not to be read. */
@@ -98,9 +98,7 @@ static void read_parts(CopyTask *task, const CopyPlan *plan, CopyReader *reader)
         }
         piece = piece_of_part(task, at + failed, &index);
         if (!plan->job->salvage) {
-            gboolean other = at + failed >= piece->first_part + piece->n_parts;
-            give_up(task, plan, other ? COPY_FAILED_READ_OTHER : COPY_FAILED_READ, piece, index,
-                    why);
+            copy_task_give_up(task, plan, COPY_FAILED_READ, index, why);
             return;
         }
         salvage_piece(task, plan, piece, reader);
@@ -128,7 +126,7 @@ gboolean copy_task_read_after_all(CopyTask *task, CopyPlan *plan, CopyReader *re
         }
         if (!plan->job->salvage) {
             task->good_end = piece->start;
-            give_up(task, plan, COPY_FAILED_READ, piece, i, why);
+            copy_task_give_up(task, plan, COPY_FAILED_READ, i, why);
             return FALSE;
         }
         salvage_piece(task, plan, piece, reader);
@@ -276,11 +274,11 @@ static void judge_compressed(CopyTask *task, const CopyPlan *plan, guint worker)
 
 void copy_task_read(CopyTask *task, const CopyPlan *plan, CopyReader *reader, guint worker)
 {
-    read_parts(task, plan, reader);
     if (plan->work->compares) {
-        copy_task_compare(task, plan, worker);
+        copy_task_compare(task, plan, reader, worker);
         return;
     }
+    read_parts(task, plan, reader);
     if (plan->codec) {
         judge_compressed(task, plan, worker);
         return;

@@ -14,7 +14,6 @@
 void copy_task_init(CopyTask *task, const CopyPlan *plan)
 {
     task->buffer = copy_buffer_new(plan->buffer_size);
-    task->other = plan->work->compares ? copy_buffer_new(plan->buffer_size) : NULL;
     task->coded = plan->codec ? copy_buffer_new(plan->buffer_size) : NULL;
     task->pieces = g_array_new(FALSE, FALSE, sizeof(CopyPiece));
     task->parts = g_array_new(FALSE, FALSE, sizeof(CopyPart));
@@ -25,7 +24,6 @@ void copy_task_init(CopyTask *task, const CopyPlan *plan)
 void copy_task_clear(CopyTask *task, const CopyPlan *plan)
 {
     copy_buffer_free(task->buffer, plan->buffer_size);
-    copy_buffer_free(task->other, plan->buffer_size);
     copy_buffer_free(task->coded, plan->buffer_size);
     g_array_unref(task->pieces);
     g_array_unref(task->parts);
@@ -38,21 +36,16 @@ void copy_task_clear(CopyTask *task, const CopyPlan *plan)
 static void add_piece(CopyTask *task, const CopyPiece *piece, const GArray *from)
 {
     CopyPiece added = *piece;
-    gsize used = task->used, other = task->used;
 
     added.first_part = task->parts->len;
     for (guint i = 0; i < piece->n_parts + piece->n_other; i++) {
         CopyPart part = g_array_index(from, CopyPart, piece->first_part + i);
         if (i < piece->n_parts) {
-            part.buf = task->buffer + used;
-            used += part.run.length;
-        } else {
-            part.buf = task->other + other;
-            other += part.run.length;
+            part.buf = task->buffer + task->used;
+            task->used += part.run.length;
         }
         g_array_append_val(task->parts, part);
     }
-    task->used = used;
     g_array_append_val(task->pieces, added);
 }
 

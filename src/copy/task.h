@@ -31,7 +31,6 @@ typedef struct {
     CopyTaskState state;
     gboolean shares_cluster; /* with the task before: writes after it */
     guint8 *buffer;          /* of the bytes read */
-    guint8 *other;           /* of the bytes compared with, at the same places; or NULL */
     guint8 *coded;           /* of compressed clusters; NULL if not wanted */
     gsize used;              /* bytes of buffer */
     GArray *pieces;          /* CopyPiece */
@@ -94,8 +93,11 @@ gboolean copy_task_code(CopyTask *task, const CopyPlan *plan, const guint *piece
                         gsize *used, guint worker, GError **error);
 /* The bytes read of a piece. */
 const guint8 *copy_task_bytes(const CopyTask *task, const CopyPiece *piece);
-/* Of a work that compares: ask for what differs (task-compare.c). */
-void copy_task_compare(CopyTask *task, const CopyPlan *plan, guint worker);
+/* Of a work that compares: read, and ask for what differs (task-compare.c). */
+void copy_task_compare(CopyTask *task, const CopyPlan *plan, CopyReader *reader, guint worker);
+/* The piece with this number cannot be read: the task ends in front of it, with an error. */
+void copy_task_give_up(CopyTask *task, const CopyPlan *plan, CopyFailure what, guint piece,
+                       const GError *why);
 
 /* The store cannot copy: read what it should have copied, here and in tasks to come. FALSE with
  * task->error and task->good_end set when that fails. */

@@ -29,8 +29,10 @@ if (defined $dir) {
 }
 chdir $dir or die "bench: $dir: $!\n";
 
-# [ name, arguments, file written, image the written one must equal, counts doorbells ]
+# [ name, arguments, file written, image the written one must equal, counts doorbells, what to run
+# before each time instead of removing the file written ]
 # "fs.*" hold the same file system image; OUT stands for the file written.
+my $thin = "$program{qemu} create -q -f qcow2 -b fs.qcow2 -F qcow2 thin.qcow2";
 my @rows = (
     [ 'info, small qcow2',          'info small.qcow2' ],
     [ 'info --output=json, small',  'info --output=json small.qcow2' ],
@@ -57,6 +59,18 @@ my @rows = (
     [ 'check',                      'check -q fs.qcow2' ],
     [ 'compare raw with qcow2',     'compare -q -f raw -F qcow2 fs.raw fs.qcow2', undef, undef, 1 ],
     [ 'compare raw with deflate',   'compare -q -f raw -F qcow2 fs.raw fs.deflate' ],
+    [ 'commit -d into an empty base', 'commit -q -d over.qcow2', 'base.qcow2', 'fs.raw', 1,
+      'cp empty.qcow2 base.qcow2' ],
+    [ 'commit -d into a raw base',  'commit -q -d over-raw.qcow2', 'base.raw', 'fs.raw', 1,
+      'cp --sparse=always empty.raw base.raw' ],
+    [ 'commit of little, emptied',  'commit -q little.qcow2', undef, undef, undef,
+      'cp little.orig little.qcow2' ],
+    [ 'rebase to the same content', 'rebase -f qcow2 -b fs.raw -F raw thin.qcow2', 'thin.qcow2',
+      'fs.raw', 1, $thin ],
+    [ 'rebase to no backing file',  'rebase -f qcow2 -b "" thin.qcow2', 'thin.qcow2', 'fs.raw', 1,
+      $thin ],
+    [ 'rebase -u',                  'rebase -u -f qcow2 -b fs.raw -F raw thin.qcow2', undef, undef,
+      undef, $thin ],
     [ 'bench, reads',               'bench -f qcow2 fs.qcow2' ],
     [ 'bench, reads, one at a time', 'bench -f qcow2 -d 1 fs.qcow2' ],
     [ 'bench, reads of 1 MiB',      'bench -f qcow2 -c 1000 -s 1M fs.qcow2' ],
@@ -128,16 +142,24 @@ sub prepare
     run($qemu, qw(create -q -f qcow2 bits.qcow2 64G));
     run($qemu, qw(bitmap --add -g 4k -f qcow2 bits.qcow2), $_) for qw(dense sum other);
     run($qemu, qw(bitmap --disable -f qcow2 bits.qcow2 sum));
-    run($qemu_io, '-f', 'qcow2', '-c', 'write -z 0 64G', 'bits.qcow2');
+    run($qemu_io, '-f', 'qcow2', '-c', 'write -z -n 0 64G', 'bits.qcow2');
+    run($qemu, qw(create -q -f qcow2 empty.qcow2), $size);
+    run('truncate', '-s', $size, 'empty.raw');
+    run('sh', '-c', 'cp empty.qcow2 base.qcow2; cp --sparse=always empty.raw base.raw');
+    run($qemu, qw(convert -f raw -O qcow2 -B base.qcow2 -F qcow2 fs.raw over.qcow2));
+    run($qemu, qw(convert -f raw -O qcow2 -B base.raw -F raw fs.raw over-raw.qcow2));
+    run($qemu, qw(create -q -f qcow2 -b scratch.qcow2 -F qcow2 little.orig));
+    run($qemu_io, '-f', 'qcow2', '-c', 'write -P 1 64k 1M', '-c', 'write -P 2 100M 64k',
+        'little.orig');
 }
 
 # Of both programs over the same arguments: { median seconds, seconds of processor time }.
 sub time_pair
 {
-    my ($arguments, $out) = @_;
+    my ($arguments, $out, $before) = @_;
     my @one = ('hyperfine', '--shell=none', '--style=none', '--warmup', 1, '--export-json',
                'times.json');
-    push @one, '--prepare', "rm -f $out" if defined $out;
+    push @one, '--prepare', $before // "rm -f $out" if defined $before || defined $out;
     my @commands = map { "$program{$_} $arguments" } qw(ours qemu);
     my $quick = $arguments =~ /^(?:info|create|measure)/;
     run(@one, '--runs', $quick ? 10 * $opt{runs} : $opt{runs}, @commands);
@@ -149,8 +171,12 @@ sub time_pair
 # Peak resident memory in MiB, and how many doorbells were rung (ours only).
 sub observe
 {
-    my ($which, $arguments, $out) = @_;
-    unlink $out if defined $out;
+    my ($which, $arguments, $out, $before) = @_;
+    if (defined $before) {
+        run('sh', '-c', $before);
+    } elsif (defined $out) {
+        unlink $out;
+    }
     local $ENV{INSTAR_IMG_STATS} = 1;
     run('sh', '-c', "exec time -q -o rss -f %M $program{$which} $arguments 2>stats >/dev/null");
     open(my $rss, '<', 'rss') or die "bench: rss: $!\n";
@@ -174,12 +200,12 @@ print "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n";
 my $wrong = 0;
 $| = 1;
 for my $row (@rows) {
-    my ($name, $arguments, $out, $same, $count) = @$row;
+    my ($name, $arguments, $out, $same, $count, $before) = @$row;
     next unless $name =~ /$opt{only}/;
     $arguments =~ s/\bOUT\b/$out/ if defined $out;
-    my ($ours, $qemu) = time_pair($arguments, $out);
-    my ($qemu_rss) = observe('qemu', $arguments, $out);
-    my ($our_rss, $doorbells) = observe('ours', $arguments, $out);
+    my ($ours, $qemu) = time_pair($arguments, $out, $before);
+    my ($qemu_rss) = observe('qemu', $arguments, $out, $before);
+    my ($our_rss, $doorbells) = observe('ours', $arguments, $out, $before);
     my $per_gib = $count && defined $doorbells ? sprintf('%.0f', $doorbells / $gib) : '';
     printf "| %s | %.1f | %.1f | %.2f | %.2f | %.1f | %.1f | %s |\n", $name,
            $ours->{time} * 1000, $qemu->{time} * 1000, $ours->{time} / $qemu->{time},
