@@ -170,45 +170,57 @@ static void merge_block(struct qcow2_shift *s, struct discards *d, uint64_t inde
     }
 }
 
-/* The refcount table in the place it has afterwards: the header leads to the draft now. */
-static int old_place(struct qcow2_shift *s, uint64_t index, uint64_t *ret_place)
-{
-    uint8_t entry[8];
-
-    *ret_place = 0;
-    if (index * 8 >= s->after.reftable_clusters * qcow2_state(s->im)->cluster_size) {
-        return FMT_OK;
-    }
-    int status =
-        fmt_read(s->im->env, 0, s->after.reftable_offset + index * 8, entry, sizeof entry, 0);
-    *ret_place = be64_load(entry) & QCOW2_REFTABLE_OFFSET;
-    return status;
-}
-
-static int place_blocks(struct qcow2_shift *s)
+/* n drafted blocks, at most half a batch, to their places. */
+static int place_some(struct qcow2_shift *s, struct discards *d, const uint64_t *indices,
+                      const uint64_t *places, uint32_t n)
 {
     uint64_t size = qcow2_state(s->im)->cluster_size;
+    uint64_t from[QCOW2_SHIFT_BATCH], to[QCOW2_SHIFT_BATCH];
+    uint32_t changed = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        from[i] = s->blocks[indices[i]];
+        from[n + i] = places[i];
+    }
+    int status = qcow2_shift_io(s, ABI_IO_READ, from, 2 * n);
+    for (uint32_t i = 0; !status && i < n; i++) {
+        uint8_t *block = s->buffer + i * size, *old = s->buffer + (n + i) * size;
+        merge_block(s, d, indices[i], block, old);
+        if (__builtin_memcmp(block, old, size)) {
+            if (changed != i) {
+                __builtin_memcpy(s->buffer + changed * size, block, size);
+            }
+            to[changed++] = places[i];
+        }
+    }
+    return status ? status : qcow2_shift_io(s, ABI_IO_WRITE, to, changed);
+}
+
+/* The blocks' places stand in the refcount table of the header to come: that on disk leads to the
+ * drafts now. */
+static int place_blocks(struct qcow2_shift *s)
+{
+    uint64_t entries = s->after.reftable_clusters * qcow2_state(s->im)->cluster_size / 8;
+    uint64_t indices[QCOW2_SHIFT_BATCH], places[QCOW2_SHIFT_BATCH];
+    uint64_t end = min_u64(s->n_blocks, entries);
+    uint32_t n = 0, most = (uint32_t)max_u64(s->batch / 2, 1);
     struct discards d = { .n = 0 };
     int status = FMT_OK;
 
-    for (uint64_t index = 0; !status && index < s->n_blocks; index++) {
-        uint64_t place = 0;
-        if (s->blocks[index]) {
-            status = old_place(s, index, &place);
+    for (uint64_t index = 0; !status && index < end; index++) {
+        uint64_t piece = index % QCOW2_SHIFT_ENTRIES;
+        if (!piece) {
+            status = fmt_read(s->im->env, 0, s->after.reftable_offset + index * 8, s->entries,
+                              min_u64(QCOW2_SHIFT_ENTRIES, end - index) * 8, 0);
         }
-        if (status || !place) {
-            continue;
+        if (!status && s->blocks[index]) {
+            places[n] = be64_load(s->entries + piece * 8) & QCOW2_REFTABLE_OFFSET;
+            indices[n] = index;
+            n += places[n] != 0;
         }
-        uint8_t *old = s->buffer + size;
-        status = fmt_read(s->im->env, 0, place, old, size, 0);
-        if (!status) {
-            status = qcow2_shift_io(s, ABI_IO_READ, &s->blocks[index], 1);
-        }
-        if (!status) {
-            merge_block(s, &d, index, s->buffer, old);
-            if (__builtin_memcmp(s->buffer, old, size)) {
-                status = qcow2_shift_io(s, ABI_IO_WRITE, &place, 1);
-            }
+        if (!status && (n == most || (n && index + 1 == end))) {
+            status = place_some(s, &d, indices, places, n);
+            n = 0;
         }
     }
     discard_all(s, &d);

@@ -100,7 +100,7 @@ static int copy_l1(struct fmt_image *im, uint64_t *ret_offset)
 {
     const struct qcow2_state *st = im->state;
     uint64_t bytes = st->active.l1_size * 8ull;
-    int status = qcow2_flush(im);
+    int status = qcow2_cache_write_back(im, QCOW2_KIND_L1);
 
     if (!status) {
         status = qcow2_alloc(im, div_up(bytes, st->cluster_size), QCOW2_PLACE_NEW_L1, ret_offset);
