@@ -82,6 +82,15 @@ my @rows = (
     [ 'bench, writes of 1 MiB',     'bench -f qcow2 -w -c 500 -s 1M scratch.qcow2' ],
     [ 'bitmap --merge, dense',      'bitmap --merge dense -f qcow2 bits.qcow2 sum' ],
     [ 'bitmap --clear, 64 GiB',     'bitmap --clear -f qcow2 bits.qcow2 other' ],
+    [ 'snapshot -l',                'snapshot -l pieces8.snap' ],
+    [ 'snapshot -c, 8 GiB in pieces', 'snapshot -c new pieces.out', undef, undef, undef,
+      'cp --sparse=always pieces8.qcow2 pieces.out' ],
+    [ 'snapshot -a, 8 GiB in pieces', 'snapshot -a one pieces.out', undef, undef, undef,
+      'cp --sparse=always pieces8.snap pieces.out' ],
+    [ 'snapshot -d, 8 GiB in pieces', 'snapshot -d one pieces.out', undef, undef, undef,
+      'cp --sparse=always pieces8.snap pieces.out' ],
+    [ 'snapshot -c, 11 GiB in pieces', 'snapshot -c new pieces.out', undef, undef, undef,
+      'cp --sparse=always pieces11.qcow2 pieces.out' ],
 );
 
 sub run
@@ -151,6 +160,42 @@ sub prepare
     run($qemu, qw(create -q -f qcow2 -b scratch.qcow2 -F qcow2 little.orig));
     run($qemu_io, '-f', 'qcow2', '-c', 'write -P 1 64k 1M', '-c', 'write -P 2 100M 64k',
         'little.orig');
+    for (8, 11) {
+        run($qemu, qw(create -q -f qcow2 -o preallocation=metadata), "pieces$_.qcow2", "${_}G");
+        shuffle("pieces$_.qcow2");
+    }
+    run(qw(cp --sparse=always pieces8.qcow2 pieces8.snap));
+    run($qemu, qw(snapshot -c one pieces8.snap));
+}
+
+# The clusters of an image change places at random, always the same way: fragments of one cluster.
+sub shuffle
+{
+    my ($name) = @_;
+    my ($header, $table, @l2, @entries);
+    open(my $file, '+<:raw', $name) or die "bench: $name: $!\n";
+    my $at = sub { seek $file, $_[0], 0 or die "bench: $name: $!\n" };
+    read $file, $header, 48 or die "bench: $name: $!\n";
+    my ($bits, $l1_size, $l1) = (unpack('x20 N', $header), unpack('x36 N Q>', $header));
+    $at->($l1);
+    read $file, $table, 8 * $l1_size;
+    @l2 = grep { $_ } map { $_ & ~0x1ff & (1 << 56) - 1 } unpack('Q>*', $table);
+    for (@l2) {
+        $at->($_);
+        read $file, $table, 1 << $bits;
+        push @entries, unpack('Q>*', $table);
+    }
+    my @used = grep { $entries[$_] } 0 .. $#entries;
+    srand 1;
+    for my $i (reverse 1 .. $#used) {
+        my $k = int rand($i + 1);
+        @entries[@used[$i, $k]] = @entries[@used[$k, $i]];
+    }
+    for (@l2) {
+        $at->($_);
+        print $file pack('Q>*', splice(@entries, 0, 1 << ($bits - 3)));
+    }
+    close $file or die "bench: $name: $!\n";
 }
 
 # Of both programs over the same arguments: { median seconds, seconds of processor time }.
