@@ -7,7 +7,8 @@
 
 const CliCommand cli_commands[] = {
     { "amend", "Change options of an image that exists",
-      OPEN "[-p] [-q] [-f FMT] [-t CACHE] [--force] -o OPTIONS FILE", .function = cmd_later },
+      OPEN "[-p] [-q] [-f FMT] [-t CACHE] [--force] -o OPTIONS FILE", .function = cmd_amend,
+      .options = cmd_amend_options },
     { "bench", "Measure how fast an image is",
       "[--object OBJDEF] [--image-opts] [-c COUNT] [-d DEPTH] [-f FMT] [--flush-interval=N] [-i "
       "AIO] "

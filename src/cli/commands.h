@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 
 extern const CliOption cmd_bench_options[];
+extern const CliOption cmd_amend_options[];
 extern const CliOption cmd_bitmap_options[];
 extern const CliOption cmd_cell_options[];
 extern const CliOption cmd_check_options[];
@@ -22,6 +23,7 @@ extern const CliOption cmd_snapshot_options[];
 extern const CliOption cmd_resize_options[];
 
 int cmd_bench(const CliCommand *self, int n_args, char **args);
+int cmd_amend(const CliCommand *self, int n_args, char **args);
 int cmd_bitmap(const CliCommand *self, int n_args, char **args);
 int cmd_cell(const CliCommand *self, int n_args, char **args);
 int cmd_check(const CliCommand *self, int n_args, char **args);
@@ -31,7 +33,6 @@ int cmd_convert(const CliCommand *self, int n_args, char **args);
 int cmd_create(const CliCommand *self, int n_args, char **args);
 int cmd_dd(const CliCommand *self, int n_args, char **args);
 int cmd_info(const CliCommand *self, int n_args, char **args);
-int cmd_later(const CliCommand *self, int n_args, char **args);
 int cmd_map(const CliCommand *self, int n_args, char **args);
 int cmd_measure(const CliCommand *self, int n_args, char **args);
 int cmd_rebase(const CliCommand *self, int n_args, char **args);

@@ -69,11 +69,14 @@ static gboolean convert(const struct fmt_option *row, const char *text, guint64 
 CreateOptions *create_options_new(const char *format, const char *filename, GError **error)
 {
     g_autoptr(GPtrArray) rows = create_options_rows(format, filename, error);
+
+    return rows != NULL ? create_options_new_rows(rows) : NULL;
+}
+
+CreateOptions *create_options_new_rows(const GPtrArray *rows)
+{
     CreateOptions *options;
 
-    if (rows == NULL) {
-        return NULL;
-    }
     options = g_malloc0(sizeof *options + sizeof options->slots[0] * rows->len);
     options->n_slots = rows->len;
     for (guint i = 0; i < rows->len; i++) {
@@ -122,6 +125,15 @@ gboolean create_options_set(CreateOptions *options, const char *name, const char
     slot->text = g_strdup(value);
     slot->number = number;
     return TRUE;
+}
+
+void create_options_unset(CreateOptions *options, const char *name)
+{
+    Slot *slot = find_slot(options, name);
+
+    if (slot != NULL) {
+        g_clear_pointer(&slot->text, g_free);
+    }
 }
 
 gboolean create_options_has_name(const CreateOptions *options, const char *name)

@@ -24,6 +24,11 @@ gboolean create_options_want_help(const char *joined);
  * unknown or cannot be created. */
 GPtrArray *create_options_rows(const char *format, const char *filename, GError **error);
 
+/* Those of an image of that format that can be given another value. NULL: none, and the error. */
+GPtrArray *create_options_amend_rows(const char *format, GError **error);
+/* Print rows, which are sorted for it: "  name=<type>  - help". */
+void create_options_print(GPtrArray *rows);
+
 /* Print the options of a format: with a file's, or (filename NULL) the format's alone. FALSE for a
  * format that is unknown or cannot be created. */
 gboolean create_options_help(const char *format, const char *filename, GError **error);
@@ -31,6 +36,8 @@ gboolean create_options_help(const char *format, const char *filename, GError **
 /* The options a format has in a file of this name, none of them set. Fails as create_options_help
  * does. */
 CreateOptions *create_options_new(const char *format, const char *filename, GError **error);
+/* The same for rows of one's own, which need not outlive the call. */
+CreateOptions *create_options_new_rows(const GPtrArray *rows);
 void create_options_free(CreateOptions *options);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CreateOptions, create_options_free)
 
@@ -40,6 +47,8 @@ gboolean create_options_has_name(const CreateOptions *options, const char *name)
 /* Set one by its text. FALSE for a name that does not exist or a bad value. */
 gboolean create_options_set(CreateOptions *options, const char *name, const char *value,
                             GError **error);
+/* As if it had not been given. */
+void create_options_unset(CreateOptions *options, const char *name);
 /* The text an option was given, NULL if it was not. */
 const char *create_options_get(const CreateOptions *options, const char *name);
 /* The value of a size or number that was given or has a fallback, else 0. */

@@ -95,7 +95,18 @@ static int compare_rows(gconstpointer a, gconstpointer b)
     return strcmp((*x)->name, (*y)->name);
 }
 
-gboolean create_options_help(const char *format, const char *filename, GError **error)
+GPtrArray *create_options_amend_rows(const char *format, GError **error)
+{
+    g_autoptr(GPtrArray) rows = g_ptr_array_new();
+
+    if (!image_amend_known(format, error)) {
+        return NULL;
+    }
+    add_table(rows, &qcow2_amend_options);
+    return g_steal_pointer(&rows);
+}
+
+void create_options_print(GPtrArray *rows)
 {
     static const char *const types[] = {
         [FMT_OPTION_STRING] = "str",
@@ -103,23 +114,29 @@ gboolean create_options_help(const char *format, const char *filename, GError **
         [FMT_OPTION_NUMBER] = "num",
         [FMT_OPTION_SIZE] = "size",
     };
-    g_autoptr(GPtrArray) rows = create_options_rows(format, filename, error);
 
-    if (rows == NULL || (filename != NULL && !image_check_protocol(filename, error))) {
-        return FALSE;
-    }
     g_ptr_array_sort(rows, compare_rows);
-    if (filename != NULL) {
-        puts("Supported options:");
-    } else {
-        printf("Supported %s options:\n", format);
-    }
     for (guint i = 0; i < rows->len; i++) {
         const struct fmt_option *row = g_ptr_array_index(rows, i);
         g_autofree char *head = g_strdup_printf("%s=<%s>", row->name, types[row->type]);
 
         printf("  %-22s - %s\n", head, row->help);
     }
+}
+
+gboolean create_options_help(const char *format, const char *filename, GError **error)
+{
+    g_autoptr(GPtrArray) rows = create_options_rows(format, filename, error);
+
+    if (rows == NULL || (filename != NULL && !image_check_protocol(filename, error))) {
+        return FALSE;
+    }
+    if (filename != NULL) {
+        puts("Supported options:");
+    } else {
+        printf("Supported %s options:\n", format);
+    }
+    create_options_print(rows);
     if (filename == NULL) {
         puts("\nThe protocol level may support further options.\n"
              "Specify the target filename to include those options.");

@@ -166,8 +166,9 @@ static int is_used(struct fmt_image *im, uint64_t l2, uint64_t guest, uint64_t e
     return status;
 }
 
-/* The table in which the end of the disk lies keeps its first entries. */
-static int drop_part(struct giving *g, uint64_t from)
+/* The table in which the end of the disk lies keeps its first entries. make: it is there afterwards
+ * in any case, as qemu-img has it. */
+static int drop_part(struct giving *g, uint64_t from, bool make)
 {
     struct fmt_image *im = g->im;
     const struct qcow2_state *st = im->state;
@@ -178,7 +179,7 @@ static int drop_part(struct giving *g, uint64_t from)
     if (!status && l2) {
         status = is_used(im, l2, from, end, &used);
     }
-    if (status || !used) {
+    if (status || !(used || (make && !l2))) {
         return status;
     }
     status = qcow2_l2_own(im, from, &l2);
@@ -279,7 +280,7 @@ static int drop_tables(struct giving *g, uint64_t index)
     return status;
 }
 
-int qcow2_drop_behind(struct fmt_image *im, uint64_t size)
+int qcow2_drop_behind(struct fmt_image *im, uint64_t size, bool make)
 {
     const struct qcow2_state *st = im->state;
     uint64_t from = align_up(size, st->cluster_size), span = qcow2_l2_span(st);
@@ -288,7 +289,7 @@ int qcow2_drop_behind(struct fmt_image *im, uint64_t size)
 
     if (!status) {
         g->im = im;
-        status = is_aligned(from, span) ? FMT_OK : drop_part(g, from);
+        status = is_aligned(from, span) ? FMT_OK : drop_part(g, from, make);
         if (!status) {
             status = drop_tables(g, div_up(from, span));
         }

@@ -210,6 +210,21 @@ enum qcow2_status {
     QCOW2_E_SNAPSHOT_FREE = -1552,
     QCOW2_E_SNAPSHOT_UPDATE = -1553,
 
+    /* options that cannot be given another value */
+    QCOW2_E_AMEND_NOT_ENCRYPTED = -1550,
+    QCOW2_E_AMEND_COMPAT = -1551, /* {s} the word */
+    QCOW2_E_AMEND_DATA_FILE = -1552,
+    QCOW2_E_AMEND_RAW = -1553,
+    QCOW2_E_AMEND_WIDTH_V2 = -1554,
+    QCOW2_E_AMEND_WIDTH = -1555, /* {0} bits, {1} offset of a cluster, {2} its count */
+    QCOW2_E_AMEND_BACKING = -1556,
+    QCOW2_E_AMEND_LAZY_V2 = -1557,
+    QCOW2_E_DOWNGRADE_WIDTH = -1558,
+    QCOW2_E_DOWNGRADE_DATA_FILE = -1559,
+    QCOW2_E_DOWNGRADE_SNAPSHOTS = -1560,
+    QCOW2_E_DOWNGRADE_ZSTD = -1561,
+    QCOW2_E_DOWNGRADE_FEATURES = -1562, /* {0} incompatible features */
+
     /* bitmaps that cannot be added */
     QCOW2_E_BITMAP_TOO_MANY = -1600,
     QCOW2_E_BITMAP_NO_ROOM = -1601,

@@ -144,7 +144,7 @@ static int shrink(struct fmt_image *im, uint64_t size)
     st->header.size = size;
     status = qcow2_tell_resize(im, qcow2_header_fields(im), QCOW2_E_RESIZE_HEADER);
     if (!status) {
-        status = qcow2_drop_behind(im, size);
+        status = qcow2_drop_behind(im, size, true);
     }
     if (!status) {
         status = qcow2_shrink_file(im);
@@ -202,7 +202,7 @@ int qcow2_truncate(struct fmt_image *im, uint64_t size, uint32_t prealloc, uint3
         return shrink(im, size);
     }
     /* what a shrinking that was cut short left must not be seen again */
-    status = qcow2_drop_behind(im, st->active.size);
+    status = qcow2_drop_behind(im, st->active.size, false);
     if (!status) {
         status = qcow2_resize(im, size, prealloc, flags, &rest);
     }

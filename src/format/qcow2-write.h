@@ -223,8 +223,9 @@ int qcow2_resize(struct fmt_image *im, uint64_t size, uint32_t prealloc, uint32_
  * for it is the next free one. */
 int qcow2_preallocate(struct fmt_image *im, uint64_t from, uint64_t to, uint32_t prealloc,
                       bool zero, uint64_t *ret_rest);
-/* Give up all clusters of the disk behind those of its first size bytes. */
-int qcow2_drop_behind(struct fmt_image *im, uint64_t size);
+/* Give up all clusters of the disk behind those of its first size bytes. make: the L2 table in which
+ * these end is made, if there is none. */
+int qcow2_drop_behind(struct fmt_image *im, uint64_t size, bool make);
 /* Give up refcount blocks that count nothing, and the end of the file that nothing uses. */
 int qcow2_shrink_file(struct fmt_image *im);
 /* The cluster behind the last one in use. */

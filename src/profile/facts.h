@@ -34,3 +34,5 @@ PROFILE_FACT(BITMAPS_HINT_LINE, 80100, 0,
              "the hint about lost bitmaps ends with a newline")
 PROFILE_FACT(LUKS_DETACHED_HEADER, 90000, 0, "luks/luks/create-info",
              "info tells whether a LUKS header stands apart")
+PROFILE_FACT(AMEND_BACKING, 0, 60100, "amend",
+             "amend can still name another backing file, with a warning")

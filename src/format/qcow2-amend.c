@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "format/qcow2-amend.h"
+
+/* What is asked for. */
+struct wanted {
+    struct qcow2_text compat, data_file;
+    bool has_compat, has_data_file, has_raw, has_lazy, has_bits;
+    bool backing, encrypt, downgrade;
+    uint64_t raw, lazy, bits;
+    uint32_t version, order; /* judged; as they are, if not asked for */
+};
+
+static bool is_key(const struct props_item *item, const char *key)
+{
+    return item->key_length == props_strlen(key) &&
+           !__builtin_memcmp(item->key, key, item->key_length);
+}
+
+static bool begins(const struct props_item *item, const char *with)
+{
+    uint32_t n = (uint32_t)props_strlen(with);
+
+    return item->key_length > n && !__builtin_memcmp(item->key, with, n);
+}
+
+static bool take_text(const struct props_item *item, struct qcow2_text *to, bool *has)
+{
+    *to = (struct qcow2_text){ item->value, item->value_length };
+    *has = true;
+    return item->type == ABI_PROP_STRING;
+}
+
+static bool take_number(const struct props_item *item, uint16_t type, uint64_t *to, bool *has)
+{
+    *to = item->number;
+    *has = true;
+    return item->type == type;
+}
+
+static bool take_member(const struct props_item *item, struct wanted *w)
+{
+    uint64_t number;
+
+    if (is_key(item, "compat")) {
+        return take_text(item, &w->compat, &w->has_compat);
+    }
+    if (is_key(item, "data_file")) {
+        return take_text(item, &w->data_file, &w->has_data_file);
+    }
+    if (is_key(item, "data_file_raw")) {
+        return take_number(item, ABI_PROP_BOOL, &w->raw, &w->has_raw);
+    }
+    if (is_key(item, "lazy_refcounts")) {
+        return take_number(item, ABI_PROP_BOOL, &w->lazy, &w->has_lazy);
+    }
+    if (is_key(item, "refcount_bits")) {
+        return take_number(item, ABI_PROP_U64, &w->bits, &w->has_bits);
+    }
+    if (is_key(item, "downgrade")) {
+        return take_number(item, ABI_PROP_BOOL, &number, &w->downgrade);
+    }
+    w->backing |= is_key(item, "backing_file") || is_key(item, "backing_fmt");
+    w->encrypt |= begins(item, "encrypt.");
+    return w->backing || w->encrypt;
+}
+
+static int take_members(struct fmt_image *im, struct props_reader *in, struct wanted *w)
+{
+    struct props_item item;
+    int more;
+
+    while ((more = props_next(in, &item)) > 0) {
+        if (!take_member(&item, w)) {
+            return fmt_fail(im->env, FMT_E_BAD_JOB);
+        }
+    }
+    return more < 0 ? fmt_fail(im->env, FMT_E_BAD_JOB) : FMT_OK;
+}
+
+static bool is_word(struct qcow2_text text, const char *word)
+{
+    return text.length == props_strlen(word) && !__builtin_memcmp(text.data, word, text.length);
+}
+
+/* In the order in which qemu-img looks at them. */
+static int judge(struct fmt_image *im, struct wanted *w)
+{
+    const struct qcow2_state *st = im->state;
+
+    w->version = st->header.version;
+    w->order = st->header.refcount_order;
+    if (w->encrypt) {
+        return fmt_fail(im->env, st->header.crypt_method == QCOW2_CRYPT_NONE
+                                     ? QCOW2_E_AMEND_NOT_ENCRYPTED
+                                     : FMT_E_UNSUPPORTED);
+    }
+    if (w->has_compat) {
+        if (is_word(w->compat, "0.10") || is_word(w->compat, "v2")) {
+            w->version = 2;
+        } else if (is_word(w->compat, "1.1") || is_word(w->compat, "v3")) {
+            w->version = 3;
+        } else {
+            return fmt_fail_text(im->env, QCOW2_E_AMEND_COMPAT, w->compat.data, w->compat.length);
+        }
+    }
+    if (w->has_data_file && !st->has_data_file) {
+        return fmt_fail(im->env, QCOW2_E_AMEND_DATA_FILE);
+    }
+    if (w->has_raw && w->raw && !st->data_file_raw) {
+        return fmt_fail(im->env, QCOW2_E_AMEND_RAW);
+    }
+    if (w->has_bits) {
+        if (!w->bits || w->bits > 64 || (w->bits & (w->bits - 1))) {
+            return fmt_fail(im->env, QCOW2_E_CREATE_REFCOUNT_BITS);
+        }
+        w->order = (uint32_t)__builtin_ctzll(w->bits);
+    }
+    return FMT_OK;
+}
+
+static int change_data_file(struct fmt_image *im, const struct wanted *w)
+{
+    struct qcow2_state *st = im->state;
+    struct qcow2_text old = st->data_file;
+    uint64_t autoclear = st->header.autoclear;
+    bool had_name = st->has_data_file_name;
+    struct qcow2_extension *e;
+    int status = FMT_OK;
+
+    if (w->has_data_file) {
+        status = qcow2_extension_add(im, QCOW2_EXT_DATA_FILE, w->data_file.data,
+                                     w->data_file.length, &e);
+        if (status) {
+            return status;
+        }
+        st->data_file = (struct qcow2_text){ e->data, e->length };
+        st->has_data_file_name = true;
+    }
+    if (w->has_raw && !w->raw) {
+        st->header.autoclear &= ~QCOW2_AUTOCLEAR_DATA_FILE_RAW;
+    }
+    status = qcow2_header_write(im);
+    if (status) {
+        st->data_file = old;
+        st->has_data_file_name = had_name;
+        st->header.autoclear = autoclear;
+        return status;
+    }
+    st->data_file_raw = (st->header.autoclear & QCOW2_AUTOCLEAR_DATA_FILE_RAW) != 0;
+    return fmt_flush(im->env, 0);
+}
+
+static int change_lazy(struct fmt_image *im, bool lazy)
+{
+    struct qcow2_state *st = im->state;
+    struct qcow2_header *h = &st->header, before = *h;
+    int status;
+
+    if (lazy == ((h->compatible & QCOW2_COMPAT_LAZY_REFCOUNTS) != 0)) {
+        return FMT_OK;
+    }
+    /* counts are on disk before the image goes without its mark */
+    status = qcow2_settle(im);
+    if (!status) {
+        status = qcow2_cache_write_back(im, QCOW2_KIND_L1);
+    }
+    if (!status) {
+        status = fmt_flush(im->env, 0);
+    }
+    if (status) {
+        return status;
+    }
+    h->compatible ^= QCOW2_COMPAT_LAZY_REFCOUNTS;
+    if (!lazy) {
+        h->incompatible &= ~QCOW2_INCOMPAT_DIRTY;
+    }
+    status = qcow2_header_write(im);
+    if (status) {
+        *h = before;
+        return status;
+    }
+    st->writer->marked &= lazy;
+    return fmt_flush(im->env, 0);
+}
+
+static int apply(struct fmt_image *im, const struct wanted *w)
+{
+    const struct qcow2_state *st = im->state;
+    int status = w->version > st->header.version ? qcow2_upgrade(im) : FMT_OK;
+
+    if (!status && w->order != st->header.refcount_order) {
+        status = w->version < 3 && w->order != QCOW2_V2_REFCOUNT_ORDER
+                     ? fmt_fail(im->env, QCOW2_E_AMEND_WIDTH_V2)
+                     : qcow2_change_width(im, w->order);
+    }
+    if (!status && (w->has_data_file || (w->has_raw && !w->raw && st->data_file_raw))) {
+        status = change_data_file(im, w);
+    }
+    if (!status && w->backing) {
+        status = fmt_fail(im->env, QCOW2_E_AMEND_BACKING);
+    }
+    if (!status && w->has_lazy) {
+        status = w->lazy && w->version < 3 ? fmt_fail(im->env, QCOW2_E_AMEND_LAZY_V2)
+                                           : change_lazy(im, w->lazy);
+    }
+    return status;
+}
+
+int qcow2_amend(struct fmt_image *im, struct props_reader in, struct props_writer *out)
+{
+    struct wanted w = { 0 };
+    int status = take_members(im, &in, &w);
+
+    if (!status) {
+        status = judge(im, &w);
+    }
+    if (!status) {
+        status = qcow2_writer_start(im);
+    }
+    if (status) {
+        return status;
+    }
+    if (qcow2_writer(im)->n_promises) {
+        return fmt_fail(im->env, FMT_E_BAD_JOB);
+    }
+    if (w.downgrade) {
+        return qcow2_downgrade(im);
+    }
+    status = apply(im, &w);
+    if (!status && w.version < qcow2_state(im)->header.version) {
+        props_bool(out, "downgrade", true);
+    }
+    if (!status) {
+        status = qcow2_flush(im);
+    }
+    return status == FMT_E_NO_SPACE ? qcow2_fail_errno(im, QCOW2_ENOSPC) : status;
+}
