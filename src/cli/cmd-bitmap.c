@@ -153,6 +153,7 @@ static gboolean change(const char *filename, const char *name, GError **error)
     if (opt.source_file != NULL &&
         ((source_spec = common_spec(opt.source_file, opt.source_format, FALSE, error)) == NULL ||
          (source = image_open(source_spec, IMAGE_NO_BACKING, 0, error)) == NULL)) {
+        image_close(img, NULL);
         return FALSE;
     }
     return do_steps(img, source != NULL ? source : img, name, error);

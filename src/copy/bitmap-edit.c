@@ -219,6 +219,8 @@ gboolean copy_bitmap_edit_store(CopyBitmapEdit *edit, GError **error)
     g_auto(BitmapQuestion) q = { 0 };
 
     if (edit->bitmap != NULL && !bitmap_merge_all(edit->merges, edit->img, edit->bitmap, error)) {
+        /* half of what was to be merged is worth nothing; what was done before stands */
+        change(edit, "drop", FALSE, NULL);
         return FALSE;
     }
     if (image_format(edit->img) != ABI_FORMAT_QCOW2) {

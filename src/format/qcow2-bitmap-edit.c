@@ -44,6 +44,9 @@ int qcow2_bitmap_record(struct fmt_image *im, const struct qcow2_bitmap_args *ar
     int status = find(im, args, &b);
 
     if (!status) {
+        if (args->enabled && b->old_offset) {
+            qcow2_bitmap_records(qcow2_writer(im), b);
+        }
         b->flags = args->enabled ? b->flags | QCOW2_BITMAP_AUTO : b->flags & ~QCOW2_BITMAP_AUTO;
     }
     return status;

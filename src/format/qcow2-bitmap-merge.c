@@ -129,8 +129,11 @@ int qcow2_bitmap_merge(struct fmt_image *im, const struct qcow2_bitmap_args *arg
     }
     status = qcow2_bitmap_turn(im, b);
     if (status) {
+        work->broken = true;
         return status;
     }
     bool whole = m.from <= m.first << m.granularity && m.to == st->active.size;
-    return whole && m.granularity == b->granularity_bits ? set_bytes(&m) : set_runs(&m);
+    status = whole && m.granularity == b->granularity_bits ? set_bytes(&m) : set_runs(&m);
+    work->broken |= status != FMT_OK;
+    return status;
 }

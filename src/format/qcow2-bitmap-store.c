@@ -201,7 +201,7 @@ int qcow2_bitmap_store(struct fmt_image *im, const struct qcow2_bitmap_args *arg
     if (!w || !qcow2_bitmaps_pending(w)) {
         return FMT_OK;
     }
-    int status = finish_all(im);
+    int status = w->bitmaps->broken ? qcow2_fail_errno(im, QCOW2_EIO) : finish_all(im);
     if (!status) {
         status = qcow2_bitmaps_write_directory(im, 0, &d);
     }

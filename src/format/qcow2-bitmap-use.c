@@ -6,6 +6,14 @@
 #define MARK_BATCH 64u
 #define FLAGS_LOW_BYTE 15u /* spec "Bitmap directory": of an entry, the last byte of its flags */
 
+void qcow2_bitmap_records(struct qcow2_writer *w, struct qcow2_new_bitmap *b)
+{
+    uint64_t granule = 1ull << b->granularity_bits;
+
+    w->touched.unit = w->touched.unit ? min_u64(w->touched.unit, granule) : granule;
+    b->records = true;
+}
+
 static int take(struct fmt_image *im, const struct qcow2_bitmap *b, struct qcow2_new_bitmap ***link)
 {
     const struct qcow2_state *st = im->state;
@@ -23,8 +31,7 @@ static int take(struct fmt_image *im, const struct qcow2_bitmap *b, struct qcow2
         n->table_offset = b->table_offset;
         n->table_size = b->table_size;
     } else if (b->flags & QCOW2_BITMAP_AUTO) {
-        uint64_t granule = 1ull << b->granularity_bits;
-        w->touched.unit = w->touched.unit ? min_u64(w->touched.unit, granule) : granule;
+        qcow2_bitmap_records(w, n);
     }
     n->name_length = (uint16_t)b->name.length;
     __builtin_memcpy(n->name, b->name.data, b->name.length);
@@ -171,7 +178,7 @@ int qcow2_bitmap_base(struct fmt_image *im)
         return FMT_OK;
     }
     int status = b->cleared ? FMT_OK : load(im, b);
-    if (!status && (b->flags & QCOW2_BITMAP_AUTO) &&
+    if (!status && b->records &&
         qcow2_touched_bits(st->writer, b->granularity_bits, work->index * bits, bits,
                            work->cluster)) {
         work->marked = true;

@@ -40,6 +40,7 @@ int qcow2_bitmap_go(struct fmt_image *im, uint64_t index)
             status = qcow2_bitmap_base(im);
         }
     }
+    b->broken |= status != FMT_OK;
     return status;
 }
 
@@ -82,7 +83,9 @@ int qcow2_bitmap_begin(struct fmt_image *im, struct qcow2_new_bitmap *current)
         return fmt_fail(im->env, FMT_E_NO_MEMORY);
     }
     qcow2_reader_init(&b->reader, im, 0);
-    return qcow2_bitmap_base(im);
+    status = qcow2_bitmap_base(im);
+    b->broken |= status != FMT_OK;
+    return status;
 }
 
 /* Clusters of the bitmap being written are free again. */
@@ -216,7 +219,11 @@ int qcow2_bitmap_set(struct fmt_image *im, const struct qcow2_bitmap_args *args,
         return fmt_fail(im->env, FMT_E_BAD_JOB);
     }
     int status = qcow2_bitmap_turn(im, bitmap);
-    return status ? status : put_bits(im, args->at, args->bits.data, args->bits.length);
+    if (!status) {
+        status = put_bits(im, args->at, args->bits.data, args->bits.length);
+    }
+    b->broken |= status != FMT_OK;
+    return status;
 }
 
 int qcow2_bitmap_give_back(struct fmt_image *im, uint64_t table_offset, uint32_t table_size)
@@ -288,6 +295,18 @@ static void free_list(struct fmt_image *im, struct qcow2_new_bitmap *b)
     }
 }
 
+/* The content of one is given up: it holds what it held on the disk, or nothing. */
+static int drop_content(struct fmt_image *im, struct qcow2_new_bitmap *b)
+{
+    uint64_t place = b->table_offset;
+
+    if (!place || (b->flags & QCOW2_BITMAP_IN_USE)) {
+        return FMT_OK;
+    }
+    b->table_offset = 0;
+    return qcow2_bitmap_give_back(im, place, b->table_size);
+}
+
 int qcow2_bitmap_drop(struct fmt_image *im, const struct qcow2_bitmap_args *args,
                       struct props_writer *out)
 {
@@ -298,8 +317,13 @@ int qcow2_bitmap_drop(struct fmt_image *im, const struct qcow2_bitmap_args *args
     if (!b) {
         return FMT_OK;
     }
+    b->broken = false;
     if (b->table) {
         status = give_back(im);
+    }
+    if (args->name.length) {
+        struct qcow2_new_bitmap *named = qcow2_bitmap_by_name(b, &args->name);
+        return status || !named ? status : drop_content(im, named);
     }
     if (!status) {
         status = drop_list(im, b->first);

@@ -21,7 +21,8 @@
  *           in this one, as far as they are about [from, to) of the disk (to 0: its end). In the
  *           order of the disk; the place in the file is that of a bitmap's turn, as with "set".
  *   store   publish all that was changed. Closing the image does it, too.
- *   drop    forget what was added and not stored.
+ *   drop    forget what was added and not stored; with a name: only the content that this one was
+ *           given. After "set" or "merge" failed, nothing is stored before that.
  * A bit stands for one granule of the disk, the lowest bit of a byte first (spec "Bitmap data").
  */
 #ifndef INSTAR_QCOW2_BITMAP_H
@@ -47,6 +48,7 @@ struct qcow2_new_bitmap {
     uint32_t old_size;
     uint32_t flags;
     bool cleared; /* of the old table nothing is kept */
+    bool records; /* did so at some time since it was taken into use */
     uint8_t granularity_bits;
     uint16_t name_length;
     uint8_t name[];
@@ -72,6 +74,7 @@ struct qcow2_bitmap_work {
     uint64_t end;               /* byte of the bitmap behind the last that was set */
     bool flushed;               /* the tables of the disk are in place: it comes before bitmaps */
     bool marked;                /* the cluster holds a bit that is not zero */
+    bool broken; /* bits of the one at hand are lost: nothing is stored until it is dropped */
 };
 
 /* Bytes of bits for the whole disk. */
@@ -103,6 +106,8 @@ int qcow2_bitmap_call(struct fmt_image *im, struct props_reader in, struct props
 
 /* Take the bitmaps of an image into use that is about to be changed (qcow2-bitmap-use.c). */
 int qcow2_bitmaps_use(struct fmt_image *im);
+/* b, of the present directory, records what is written from now on. */
+void qcow2_bitmap_records(struct qcow2_writer *w, struct qcow2_new_bitmap *b);
 /* Write the old ones anew, with what was touched: nothing is touched after that. Those in front of
  * until only; NULL: all. */
 int qcow2_bitmaps_carry(struct fmt_image *im, const struct qcow2_new_bitmap *until);
