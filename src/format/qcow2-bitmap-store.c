@@ -97,7 +97,7 @@ static int finish_all(struct fmt_image *im)
 
 /* present: as they are on the disk, without that one. */
 static uint8_t *put_entries(uint8_t *bytes, const struct qcow2_new_bitmap *b,
-                            const struct qcow2_new_bitmap *present)
+                            const struct qcow2_new_bitmap *present, bool in_use)
 {
     for (; b; b = b->next) {
         if (b == present) {
@@ -105,7 +105,7 @@ static uint8_t *put_entries(uint8_t *bytes, const struct qcow2_new_bitmap *b,
         }
         be64_store(bytes, present ? b->old_offset : b->table_offset);
         be32_store(bytes + 8, present ? b->old_size : b->table_size);
-        be32_store(bytes + 12, b->flags | (present ? QCOW2_BITMAP_IN_USE : 0));
+        be32_store(bytes + 12, b->flags | (in_use ? QCOW2_BITMAP_IN_USE : 0));
         bytes[16] = QCOW2_BITMAP_DIRTY_TRACKING;
         bytes[17] = b->granularity_bits;
         be16_store(bytes + 18, b->name_length);
@@ -145,9 +145,9 @@ int qcow2_bitmaps_write_directory(struct fmt_image *im, const struct qcow2_new_b
     if (!bytes) {
         return fmt_fail(im->env, FMT_E_NO_MEMORY);
     }
-    uint8_t *end = put_entries(bytes, work->old, present);
+    uint8_t *end = put_entries(bytes, work->old, present, present && work->in_use);
     if (!present) {
-        put_entries(end, work->first, 0);
+        put_entries(end, work->first, 0, false);
     }
     int status = qcow2_alloc(im, div_up(ret->directory_size, st->cluster_size),
                              QCOW2_PLACE_NEW_DATA, &ret->directory_offset);

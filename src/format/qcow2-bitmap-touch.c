@@ -72,6 +72,10 @@ int qcow2_touch(struct fmt_image *im, uint64_t start, uint64_t length)
     if (!t->unit || !length) {
         return FMT_OK;
     }
+    int status = qcow2_bitmaps_mark(im);
+    if (status) {
+        return status;
+    }
     while (t->n >= MAX_RANGES) {
         coarsen(t, 2 * t->unit);
     }
@@ -84,7 +88,7 @@ int qcow2_touch(struct fmt_image *im, uint64_t start, uint64_t length)
         last++;
     }
     if (first == last) {
-        int status = make_room(im, t);
+        status = make_room(im, t);
         if (status) {
             return status;
         }

@@ -95,7 +95,6 @@ static int walk(struct fmt_image *im, struct marks *marks)
 int qcow2_bitmaps_use(struct fmt_image *im)
 {
     const struct qcow2_state *st = im->state;
-    struct marks marks = { .n = 0 };
 
     if (!st->bitmaps.n || (st->writer->bitmaps && st->writer->bitmaps->old) ||
         (im->flags & (ABI_OPEN_INACTIVE | ABI_OPEN_CHECK))) {
@@ -105,18 +104,28 @@ int qcow2_bitmaps_use(struct fmt_image *im)
     if (!status) {
         status = walk(im, 0);
     }
-    if (!status) {
-        status = walk(im, &marks);
+    if (status) {
+        qcow2_bitmap_work_free(im);
     }
+    return status;
+}
+
+int qcow2_bitmaps_mark(struct fmt_image *im)
+{
+    struct qcow2_bitmap_work *work = qcow2_writer(im)->bitmaps;
+    struct marks marks = { .n = 0 };
+
+    if (!work || !work->old || work->in_use) {
+        return FMT_OK;
+    }
+    int status = walk(im, &marks);
     if (!status) {
         status = mark_flush(im, &marks);
     }
     if (!status) {
         status = fmt_flush(im->env, 0);
     }
-    if (status) {
-        qcow2_bitmap_work_free(im);
-    }
+    work->in_use = !status;
     return status;
 }
 
