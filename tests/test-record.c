@@ -147,17 +147,17 @@ static void test_rewritten(void)
     }
 }
 
-/* Run the recorder on @id with recordings below "out"; @version is what it is told. */
-static void run_recorder(const char *version, const char *id, char **ret_err, int *ret_status)
+/* Run the recorder on @id of the tables in @data; @version is what it is told. */
+static void run_recorder(const char *data, const char *out, const char *version, const char *id,
+                         char **ret_err, int *ret_status)
 {
     g_autofree char *program = g_test_build_filename(G_TEST_BUILT, "record-baselines", NULL);
-    g_autofree char *data = data_file(NULL, NULL);
     g_autofree char *img = g_find_program_in_path("qemu-img");
     g_autofree char *io = g_find_program_in_path("qemu-io");
     g_autoptr(GError) error = NULL;
     const char *argv[] = { program,     "--qemu-img", img,      "--qemu-io", io,
                            "--version", version,      "--data", data,        "--out",
-                           "out",       "--case",     id,       NULL };
+                           out,         "--case",     id,       NULL };
 
     g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, ret_err,
                  ret_status, &error);
@@ -177,6 +177,7 @@ static void test_sample(gconstpointer data)
 {
     const char *id = data;
     g_autofree char *file = g_strconcat(id, ".json", NULL);
+    g_autofree char *data_dir = data_file(NULL, NULL);
     g_autofree char *given = data_file("expected-outputs", file);
     g_autofree char *copy = g_build_filename("out", file, NULL);
     g_autofree char *folder = g_path_get_dirname(copy);
@@ -191,7 +192,7 @@ static void test_sample(gconstpointer data)
     g_assert_no_error(error);
     g_assert_cmpint(g_mkdir_with_parents(folder, 0755), ==, 0);
     g_assert_true(g_file_set_contents(copy, before, (gssize)length, NULL));
-    run_recorder(twin_installed_version(), id, &err, &status);
+    run_recorder(data_dir, "out", twin_installed_version(), id, &err, &status);
     g_assert_cmpstr(err, ==, "");
     g_assert_cmpint(status, ==, 0);
     g_assert_true(g_file_get_contents(copy, &after, NULL, NULL));
@@ -203,22 +204,65 @@ static void test_sample(gconstpointer data)
 
 static void test_wrong_version(void)
 {
+    g_autofree char *data = data_file(NULL, NULL);
     g_autofree char *err = NULL;
     int status;
 
-    run_recorder("1.2.3", sample[0], &err, &status);
+    run_recorder(data, "out", "1.2.3", sample[0], &err, &status);
     g_assert_cmpint(status, !=, 0);
     g_assert_nonnull(strstr(err, ", not 1.2.3"));
 }
 
 static void test_no_case(void)
 {
+    g_autofree char *data = data_file(NULL, NULL);
     g_autofree char *err = NULL;
     int status;
 
-    run_recorder(twin_installed_version(), "nothing/*", &err, &status);
+    run_recorder(data, "out", twin_installed_version(), "nothing/*", &err, &status);
     g_assert_cmpint(status, !=, 0);
     g_assert_nonnull(strstr(err, "no case matches"));
+}
+
+static void copy_in(const char *name, const char *folder)
+{
+    g_autofree char *from = data_file(name, NULL);
+    g_autofree char *to = g_build_filename(folder, name, NULL);
+    g_autofree char *text = NULL;
+    g_autoptr(GError) error = NULL;
+
+    g_file_get_contents(from, &text, NULL, &error);
+    g_assert_no_error(error);
+    g_file_set_contents_full(to, text, -1, G_FILE_SET_CONTENTS_NONE, 0755, &error);
+    g_assert_no_error(error);
+}
+
+/* A tree with one case whose set-up cannot be done: it is recorded so, and listed. */
+static void test_setup_failed(void)
+{
+    static const char table[] = "[{\"target\":\"t\",\"name\":\"n\",\"setup\":[[\"qemu-img\","
+                                "\"create\",\"-f\",\"raw\",\"x\",\"nonsense\"]],"
+                                "\"run\":[\"qemu-img\"],\"observe\":{}}]";
+    g_autofree char *err = NULL;
+    g_autofree char *text = NULL;
+    g_autofree char *manifest = NULL;
+    int status;
+
+    g_assert_cmpint(g_mkdir_with_parents("tree/cases", 0755), ==, 0);
+    g_assert_true(g_file_set_contents("tree/cases/a.json", table, -1, NULL));
+    copy_in("make-manifest", "tree");
+    copy_in("ORIGINS", "tree");
+    run_recorder("tree", "tree/expected-outputs", twin_installed_version(), "*", &err, &status);
+    g_assert_cmpstr(err, ==, "");
+    g_assert_cmpint(status, ==, 0);
+    g_assert_true(g_file_get_contents("tree/expected-outputs/a/t/n.json", &text, NULL, NULL));
+    g_assert_nonnull(strstr(text, "\"setup-failed\": \"set-up 'qemu-img create -f raw x nonsense' "
+                                  "ended with 1: "));
+    g_assert_true(g_file_get_contents("tree/MANIFEST", &manifest, NULL, NULL));
+    g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+    g_autofree char *line = g_strdup_printf("%s\texpected-outputs/a/t/n.json\tqemu-img %s\t", sum,
+                                            twin_installed_version());
+    g_assert_nonnull(strstr(manifest, line));
 }
 
 int main(int argc, char **argv)
@@ -232,6 +276,7 @@ int main(int argc, char **argv)
 
         g_test_add_data_func(path, sample[i], test_sample);
     }
+    g_test_add_func("/record/setup-failed", test_setup_failed);
     g_test_add_func("/record/wrong-version", test_wrong_version);
     g_test_add_func("/record/no-case", test_no_case);
     return g_test_run();
