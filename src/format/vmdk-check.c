@@ -6,6 +6,9 @@
 #define EINVAL_ 22u
 #define EIO_ 5u
 
+/* Tables between two signs of progress. */
+#define STEP 4096u
+
 /* Say it at once, as nothing of a check that fails is kept. */
 static int tell(struct fmt_image *im, struct props_writer *messages, int code, uint64_t guest)
 {
@@ -64,6 +67,9 @@ int vmdk_check(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
         } else if (!status) {
             status = check_table(im, table, guest, min_u64(st->size, guest + st->span), file_size,
                                  messages);
+        }
+        if (!status && guest / st->span % STEP == STEP - 1) {
+            status = im->env->progress(im->env, guest, st->size);
         }
     }
     return status;

@@ -2,6 +2,9 @@
 /* Where the bytes of the disk are. */
 #include "format/vmdk.h"
 
+/* Tables looked at in one job: an empty disk has many, and one extent. */
+#define JOB_TABLES 2048u
+
 struct answer {
     struct abi_extent *out;
     uint32_t max, n;
@@ -64,7 +67,7 @@ int vmdk_extents(struct fmt_image *im, uint64_t start, uint64_t length, uint32_t
     uint64_t end = start >= st->size ? start : start + min_u64(length, st->size - start);
     int status = FMT_OK;
 
-    while (start < end) {
+    for (uint32_t n = 0; n < JOB_TABLES && start < end; n++) {
         uint64_t stop = min_u64(end, (start / st->span + 1) * st->span), at;
         struct vmdk_table *table;
         uint32_t index;

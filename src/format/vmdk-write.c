@@ -46,8 +46,9 @@ static int make_new_id(struct fmt_image *im, struct vmdk_writer *w)
     if (!vmdk_text_set_id(st->text_bytes, VMDK_TEXT_SIZE, id)) {
         return vmdk_fail_errno(im, VMDK_EINVAL);
     }
-    w->has_new_id = true;
-    return fmt_write(im->env, 0, VMDK_TEXT_OFFSET, st->text_bytes, VMDK_TEXT_SIZE);
+    int status = fmt_write(im->env, 0, VMDK_TEXT_OFFSET, st->text_bytes, VMDK_TEXT_SIZE);
+    w->has_new_id = status == FMT_OK;
+    return status;
 }
 
 static bool is_sound(const struct vmdk_state *st, const struct abi_extent *q)

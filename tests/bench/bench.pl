@@ -48,6 +48,11 @@ my @rows = (
     [ 'convert raw to zstd',
       'convert -f raw -O qcow2 -c -o compression_type=zstd fs.raw OUT', 'out', 'fs.raw' ],
     [ 'convert zstd to raw',        'convert -f qcow2 -O raw fs.zstd OUT', 'out', 'fs.raw' ],
+    [ 'create 1 TiB vmdk',          'create -q -f vmdk OUT 1T', 'out' ],
+    [ 'convert raw to vmdk',        'convert -f raw -O vmdk fs.raw OUT', 'out', 'fs.raw', 1 ],
+    [ 'convert vmdk to raw',        'convert -f vmdk -O raw fs.vmdk OUT', 'out', 'fs.raw', 1 ],
+    [ 'map --output=json, vmdk',    'map --output=json fs.vmdk' ],
+    [ 'check, 1 TiB vmdk',          'check -q tera.vmdk' ],
     [ 'map --output=json',          'map --output=json fs.qcow2' ],
     [ 'dd bs=64k raw to raw',       'dd -f raw -O raw bs=64k if=fs.raw of=OUT', 'out', 'fs.raw', 1 ],
     [ 'dd bs=64k qcow2 to qcow2',   'dd -f qcow2 -O qcow2 bs=64k if=fs.qcow2 of=OUT', 'out', 'fs.raw',
@@ -145,6 +150,8 @@ sub prepare
     run($qemu, qw(convert -f raw -O qcow2 fs.raw fs.qcow2));
     run($qemu, qw(convert -f raw -O qcow2 -c fs.raw fs.deflate));
     run($qemu, qw(convert -f raw -O qcow2 -c -o compression_type=zstd fs.raw fs.zstd));
+    run($qemu, qw(convert -f raw -O vmdk fs.raw fs.vmdk));
+    run($qemu, qw(create -q -f vmdk tera.vmdk 1T));
     run($qemu, qw(create -q -f qcow2 small.qcow2 64M));
     run($qemu, qw(create -q -f qcow2 tera.qcow2 1T));
     run($qemu, qw(convert -f raw -O qcow2 fs.raw scratch.qcow2));
