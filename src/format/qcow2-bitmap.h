@@ -107,15 +107,12 @@ int qcow2_bitmap_call(struct fmt_image *im, struct props_reader in, struct props
 
 /* Take the bitmaps of an image into use that is about to be changed (qcow2-bitmap-use.c). */
 int qcow2_bitmaps_use(struct fmt_image *im);
-<<<<<<< HEAD
 /* b, of the present directory, records what is written from now on. */
 void qcow2_bitmap_records(struct qcow2_writer *w, struct qcow2_new_bitmap *b);
-=======
 /* The disk is about to be changed: should the program end, what is recorded of it is not worth
  * anything, and the directory says so. Changes of bitmaps alone do without: the old ones are good
  * until the new directory takes their place. */
 int qcow2_bitmaps_mark(struct fmt_image *im);
->>>>>>> 773a91d (wip)
 /* Write the old ones anew, with what was touched: nothing is touched after that. Those in front of
  * until only; NULL: all. */
 int qcow2_bitmaps_carry(struct fmt_image *im, const struct qcow2_new_bitmap *until);
