@@ -141,7 +141,7 @@ int cmd_compare(const CliCommand *self, int n_args, char **args)
         return cli_usage_error(self, "Expecting two image file names");
     }
     /* Progress is for those who see the rest as well. */
-    progress_start(opt.progress && !opt.quiet, PROGRESS_STEP);
+    progress_prepare(opt.progress && !opt.quiet, PROGRESS_STEP);
     if (!common_cache(opt.cache, TRUE, &cache, &error)) {
         goto end;
     }
@@ -151,6 +151,7 @@ int cmd_compare(const CliCommand *self, int n_args, char **args)
             goto end;
         }
     }
+    progress_first();
     status = compare(a, b, args);
 end:
     if (error != NULL) {

@@ -12,16 +12,29 @@
 #include "profile/profile.h"
 
 static struct {
-    char *format, *start, *length;
+    char *format;
+    gint64 start, length; /* bytes */
     gboolean image_opts, force_share;
     CliOutput output;
-} opt;
+} opt = { .length = G_MAXINT64 };
+
+/* Each is judged where it stands, also one that a later one replaces. */
+static gboolean read_start(const CliOption *option, const char *value, GError **error)
+{
+    return size_argument("start offset", value, 0, G_MAXINT64, &opt.start, error);
+}
+
+static gboolean read_length(const CliOption *option, const char *value, GError **error)
+{
+    return size_argument("max length", value, 0, G_MAXINT64, &opt.length, error);
+}
 
 const CliOption cmd_map_options[] = {
     COMMON_FORMAT(&opt.format),
     COMMON_IMAGE_OPTS(&opt.image_opts),
-    CLI_OPTION(CLI_STRING, "start-offset", "s", &opt.start, "OFFSET", "where to begin"),
-    CLI_OPTION(CLI_STRING, "max-length", "l", &opt.length, "LEN", "how much to look at"),
+    CLI_OPTION(CLI_CALL, "start-offset", "s", NULL, "OFFSET", "where to begin", .call = read_start),
+    CLI_OPTION(CLI_CALL, "max-length", "l", NULL, "LEN", "how much to look at",
+               .call = read_length),
     COMMON_OUTPUT(&opt.output),
     COMMON_FORCE_SHARE(&opt.force_share),
     OBJECT_OPTION,
@@ -104,30 +117,20 @@ static gboolean print_map(Image *img, guint64 start, guint64 length, GError **er
     return TRUE;
 }
 
-static gboolean range_argument(const char *what, const char *text, gint64 *bytes, GError **error)
-{
-    return text == NULL || size_argument(what, text, 0, G_MAXINT64, bytes, error);
-}
-
 int cmd_map(const CliCommand *self, int n_args, char **args)
 {
     ImageFlags flags = opt.force_share ? IMAGE_FORCE_SHARE : 0;
-    gint64 start = 0, length = G_MAXINT64;
     g_autoptr(GError) error = NULL;
     g_autoptr(ImageSpec) spec = NULL;
     g_autoptr(Image) img = NULL;
 
-    if (!range_argument("start offset", opt.start, &start, &error) ||
-        !range_argument("max length", opt.length, &length, &error)) {
-        return cli_fail(self, g_steal_pointer(&error));
-    }
     if (n_args != 1) {
         return cli_usage_error(self, "Expecting one image file name");
     }
     if (!cli_output_valid(opt.output, &error) ||
         (spec = common_spec(args[0], opt.format, opt.image_opts, &error)) == NULL ||
         (img = image_open(spec, flags, 0, &error)) == NULL ||
-        !print_map(img, (guint64)start, (guint64)length, &error)) {
+        !print_map(img, (guint64)opt.start, (guint64)opt.length, &error)) {
         return cli_fail(self, g_steal_pointer(&error));
     }
     return 0;

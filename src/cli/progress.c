@@ -26,7 +26,7 @@ static void print_line(FILE *stream, double percent, char end)
     fflush(stream);
 }
 
-void progress_start(gboolean shown, double least)
+void progress_prepare(gboolean shown, double least)
 {
     struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
@@ -34,9 +34,19 @@ void progress_start(gboolean shown, double least)
     progress.shown = shown;
     progress.least = least;
     progress.last = 0;
-    if (shown) {
+}
+
+void progress_first(void)
+{
+    if (progress.shown) {
         print_line(stdout, 0, '\r');
     }
+}
+
+void progress_start(gboolean shown, double least)
+{
+    progress_prepare(shown, least);
+    progress_first();
 }
 
 void progress_update(guint64 done, guint64 total, gpointer user_data)

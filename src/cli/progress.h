@@ -8,8 +8,11 @@
 
 #include <glib.h>
 
-/* Begin; shown prints 0.00 at once. Steps of less than least percent are not shown. */
+/* Begin, without a line as yet, and with one that says 0.00 if shown. Steps of less than least percent are not shown. */
+void progress_prepare(gboolean shown, double least);
 void progress_start(gboolean shown, double least);
+/* The line that says 0.00, after progress_prepare(). */
+void progress_first(void);
 /* done of total, any unit. Has CopyProgress's shape; user_data is not used. Safe from any thread,
  * one at a time. */
 void progress_update(guint64 done, guint64 total, gpointer user_data);
