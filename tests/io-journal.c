@@ -167,8 +167,8 @@ static int before(int fd, int *ret_file)
         return 0;
     }
     guint64 number = journal->changes++;
-    if (journal->fail_code != 0 && (journal->fail_lasting ? number >= journal->fail_at
-                                                          : number == journal->fail_at)) {
+    if (journal->fail_code != 0 &&
+        (journal->fail_lasting ? number >= journal->fail_at : number == journal->fail_at)) {
         journal->failures++;
         pthread_mutex_unlock(&journal->mutex);
         return journal->fail_code;

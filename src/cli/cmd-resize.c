@@ -113,6 +113,10 @@ int cmd_resize(const CliCommand *self, int n_args, char **args)
         (img = image_open(spec, IMAGE_WRITE | IMAGE_RESIZE, 0, &error)) == NULL ||
         !new_size(&wanted, image_size(img), &size, &error) ||
         !image_truncate(img, size, opt.preallocation, FALSE, &error) || !image_close(img, &error)) {
+        if (img != NULL) {
+            /* what was begun shall be left in order */
+            image_close(img, NULL);
+        }
         return cli_fail(self, g_steal_pointer(&error));
     }
     if (!opt.quiet) {

@@ -44,6 +44,28 @@ static int finish(struct fmt_image *im, uint64_t to)
                              QCOW2_E_RESIZE_FILE);
 }
 
+/* The file reaches to what was placed for the guest in front of stop, before anything points there:
+ * should it have no room, or the program end, all is as before. */
+static int reach(struct fmt_image *im, uint64_t stop, uint64_t to)
+{
+    const struct qcow2_state *st = im->state;
+    uint64_t end = st->writer->end, size;
+
+    if (st->has_data_file || st->writer->creating) {
+        return FMT_OK;
+    }
+    if (stop == to) {
+        /* the last cluster, as far as the disk goes: the rest is finish()'s */
+        end -= align_up(to, st->cluster_size) - align_up(to, st->subcluster_size);
+    }
+    int status = fmt_file_size(im->env, 0, &size);
+    if (status || size >= end) {
+        return status;
+    }
+    return qcow2_tell_resize(im, fmt_truncate(im->env, 0, end, ABI_PREALLOC_OFF),
+                             QCOW2_E_RESIZE_FILE);
+}
+
 /* The cluster in which the old end of the disk lies. */
 struct head {
     uint64_t base;        /* guest offset */
@@ -112,6 +134,9 @@ static int in_order(struct fmt_image *im, uint64_t from, uint64_t to, uint64_t *
     while (!status && at < to) {
         uint64_t stop = step_end(st, at, to);
         status = qcow2_plan_range(&p, at, stop, ABI_EXT_DATA);
+        if (!status) {
+            status = reach(im, stop, to);
+        }
         if (!status) {
             status = qcow2_promises_keep(im);
         }
@@ -230,6 +255,8 @@ static int in_one_run(struct fmt_image *im, uint64_t from, uint64_t to, uint32_t
         status = qcow2_tell_resize(im, status,
                                    prealloc == ABI_PREALLOC_FULL ? QCOW2_E_RESIZE_FILE_ZEROS
                                                                  : QCOW2_E_RESIZE_FILE_ALLOC);
+        /* the file is that long for good before anything points behind its old end */
+        st->writer->published |= !st->writer->creating;
     }
     if (!status && !h.host && h.base < from && h.e.class == QCOW2_C_DATA) {
         status = qcow2_copy_bytes(im, h.e.place, data, from - h.base);

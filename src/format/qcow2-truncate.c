@@ -195,6 +195,9 @@ int qcow2_truncate(struct fmt_image *im, uint64_t size, uint32_t prealloc, uint3
     if (!status) {
         status = qcow2_mark_dirty(im);
     }
+    if (!status) {
+        status = qcow2_bitmaps_mark(im);
+    }
     if (status) {
         return status;
     }
