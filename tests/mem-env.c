@@ -18,6 +18,7 @@ struct MemEnv {
     struct abi_result result;
     struct codec codec;
     struct crypt crypt;
+    guint64 clock; /* nanoseconds */
     int fds[ABI_MAX_HANDLES];
     guint32 n_fds;
     guint64 max_size;
@@ -196,9 +197,12 @@ static int env_emit(struct fmt_env *env, struct props_writer *w)
     return FMT_OK;
 }
 
+/* A machine that takes a twentieth of a second for anything it is asked to measure. */
 static uint64_t env_clock(struct fmt_env *env)
 {
-    return (uint64_t)g_get_monotonic_time() * 1000;
+    MemEnv *mem = env->opaque;
+
+    return mem->clock += 50000000u;
 }
 
 static int env_codec(struct fmt_env *env, struct abi_codec *work)

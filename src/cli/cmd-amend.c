@@ -104,7 +104,7 @@ static gboolean amend(Image *img, CreateOptions *options, GError **error)
         return FALSE;
     }
     props = create_options_props(options);
-    return image_amend(img, props, create_options_get_number(options, "size"), error);
+    return image_amend(img, props, create_options_get_number(options, "size"), opt.force, error);
 }
 
 /* The format is known, and the image open. */

@@ -102,7 +102,7 @@ GPtrArray *create_options_amend_rows(const char *format, GError **error)
     if (!image_amend_known(format, error)) {
         return NULL;
     }
-    add_table(rows, &qcow2_amend_options);
+    add_table(rows, g_str_equal(format, "luks") ? &luks_amend_options : &qcow2_amend_options);
     return g_steal_pointer(&rows);
 }
 

@@ -19,3 +19,14 @@ static const struct fmt_option rows[] = {
 };
 
 const struct fmt_option_table luks_options = { "luks", rows, sizeof rows / sizeof *rows };
+
+static const struct fmt_option amend_rows[] = {
+    ROW("state", STRING, "Select new state of affected keyslots (active/inactive)"),
+    ROW("keyslot", NUMBER, "Select a single keyslot to modify explicitly"),
+    ROW("old-secret", STRING, "Select all keyslots that match this password"),
+    ROW("new-secret", STRING, "New secret to set in the matching keyslots. Empty string to erase"),
+    ROW("iter-time", NUMBER, "Time to spend in PBKDF in milliseconds"),
+};
+
+const struct fmt_option_table luks_amend_options = { "luks", amend_rows,
+                                                     sizeof amend_rows / sizeof *amend_rows };

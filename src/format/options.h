@@ -42,6 +42,7 @@ extern const struct fmt_option_table luks_options;
 extern const struct fmt_option_table vmdk_options;
 /* What can be given another value in an image that exists. */
 extern const struct fmt_option_table qcow2_amend_options;
+extern const struct fmt_option_table luks_amend_options;
 /* What the store adds when the target's name is known. A name that a format's
  * table holds too (preallocation) is listed once, with the format's help. */
 extern const struct fmt_option_table file_options;

@@ -61,7 +61,7 @@ static bool take_member(const struct props_item *item, struct wanted *w)
     }
     w->backing |= is_key(item, "backing_file") || is_key(item, "backing_fmt");
     w->encrypt |= begins(item, "encrypt.");
-    return w->backing || w->encrypt;
+    return w->backing || w->encrypt || qcow2_is_amend_key(item);
 }
 
 static int take_members(struct fmt_image *im, struct props_reader *in, struct wanted *w)
@@ -89,10 +89,10 @@ static int judge(struct fmt_image *im, struct wanted *w)
 
     w->version = st->header.version;
     w->order = st->header.refcount_order;
-    if (w->encrypt) {
+    if (w->encrypt && st->header.crypt_method != QCOW2_CRYPT_LUKS) {
         return fmt_fail(im->env, st->header.crypt_method == QCOW2_CRYPT_NONE
                                      ? QCOW2_E_AMEND_NOT_ENCRYPTED
-                                     : FMT_E_UNSUPPORTED);
+                                     : QCOW2_E_AMEND_NOT_LUKS);
     }
     if (w->has_compat) {
         if (is_word(w->compat, "0.10") || is_word(w->compat, "v2")) {
@@ -183,10 +183,14 @@ static int change_lazy(struct fmt_image *im, bool lazy)
     return fmt_flush(im->env, 0);
 }
 
-static int apply(struct fmt_image *im, const struct wanted *w)
+static int apply(struct fmt_image *im, const struct wanted *w, struct props_reader in)
 {
     const struct qcow2_state *st = im->state;
     int status = w->version > st->header.version ? qcow2_upgrade(im) : FMT_OK;
+
+    if (!status && w->encrypt) {
+        status = qcow2_amend_crypto(im, in);
+    }
 
     if (!status && w->order != st->header.refcount_order) {
         status = w->version < 3 && w->order != QCOW2_V2_REFCOUNT_ORDER
@@ -208,6 +212,7 @@ static int apply(struct fmt_image *im, const struct wanted *w)
 
 int qcow2_amend(struct fmt_image *im, struct props_reader in, struct props_writer *out)
 {
+    struct props_reader again = in;
     struct wanted w = { 0 };
     int status = take_members(im, &in, &w);
 
@@ -226,7 +231,7 @@ int qcow2_amend(struct fmt_image *im, struct props_reader in, struct props_write
     if (w.downgrade) {
         return qcow2_downgrade(im);
     }
-    status = apply(im, &w);
+    status = apply(im, &w, again);
     if (!status && w.version < qcow2_state(im)->header.version) {
         props_bool(out, "downgrade", true);
     }

@@ -88,6 +88,19 @@ int qcow2_unlock(struct fmt_image *im, const uint8_t *secret, uint32_t length)
     }
 }
 
+bool qcow2_is_amend_key(const struct props_item *item)
+{
+    static const char *const keys[] = { "new", "old", "secret", "seed", "force" };
+
+    for (uint32_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (props_strlen(keys[i]) == item->key_length &&
+            !__builtin_memcmp(keys[i], item->key, item->key_length)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int qcow2_amend_crypto(struct fmt_image *im, struct props_reader in)
 {
     struct luks_place place = luks_place(im->state);

@@ -212,6 +212,7 @@ enum qcow2_status {
 
     /* options that cannot be given another value */
     QCOW2_E_AMEND_NOT_ENCRYPTED = -1550,
+    QCOW2_E_AMEND_NOT_LUKS = -1563,
     QCOW2_E_AMEND_COMPAT = -1551, /* {s} the word */
     QCOW2_E_AMEND_DATA_FILE = -1552,
     QCOW2_E_AMEND_RAW = -1553,

@@ -375,6 +375,8 @@ int qcow2_crypto_info(struct fmt_image *im, struct props_writer *props);
 int qcow2_unlock(struct fmt_image *im, const uint8_t *secret, uint32_t length);
 /* The key slots of a LUKS header are changed, see format/luks-amend.h. */
 int qcow2_amend_crypto(struct fmt_image *im, struct props_reader in);
+/* Is it one of the host's members of such a question? */
+bool qcow2_is_amend_key(const struct props_item *item);
 /* Set the key of crypt_method 1. */
 struct crypt_bytes;
 int qcow2_aes_unlock(struct fmt_image *im, struct crypt_bytes secret);

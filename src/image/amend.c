@@ -3,11 +3,15 @@
 #include "config.h"
 
 #include "abi/props.h"
-#include "image/image-private.h"
+#include "format/luks-status.h"
+#include "image/cipher.h"
+#include "image/secret.h"
 
 gboolean image_amend_known(const char *format, GError **error)
 {
-    if (format_by_name(format) == ABI_FORMAT_QCOW2) {
+    guint32 number = format_by_name(format);
+
+    if (number == ABI_FORMAT_QCOW2 || number == ABI_FORMAT_LUKS) {
         return TRUE;
     }
     g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED,
@@ -16,17 +20,35 @@ gboolean image_amend_known(const char *format, GError **error)
 }
 
 /* One call; *ret_downgrade: the older version is wanted, once all else is done. */
-static gboolean call_driver(Image *img, GBytes *in, gboolean *ret_downgrade, GError **error)
+static gboolean call_driver(Image *img, GBytes *options, gboolean force, gboolean *ret_downgrade,
+                            GError **error)
 {
-    g_autoptr(GBytes) out = image_call(img, ABI_CALL_AMEND, in, error);
+    g_autoptr(GError) why = NULL;
+    GByteArray *in = image_amend_question(img, options, force, &why);
+    guint8 out[64];
+    CellCall call = { .op = ABI_JOB_CALL,
+                      .arg = { ABI_CALL_AMEND },
+                      .in = in->data,
+                      .in_length = in->len,
+                      .secret = TRUE,
+                      .out = out,
+                      .out_size = sizeof out };
+    gboolean ok = image_call_cell(img, &call, NULL, error);
     struct props_reader reader = { 0 };
     struct props_item item;
 
-    if (out == NULL) {
+    secret_wipe(in->data, in->len);
+    g_byte_array_unref(in);
+    image_forget(img);
+    if (!ok) {
+        if (call.result.status == LUKS_E_NO_SECRET && why != NULL) {
+            g_clear_error(error);
+            g_propagate_error(error, g_steal_pointer(&why));
+        }
         return FALSE;
     }
-    reader.base = g_bytes_get_data(out, NULL);
-    reader.size = (guint32)g_bytes_get_size(out);
+    reader.base = out;
+    reader.size = (guint32)call.out_length;
     *ret_downgrade = props_next(&reader, &item) > 0 && item.type == ABI_PROP_BOOL;
     return TRUE;
 }
@@ -40,10 +62,10 @@ static gboolean downgrade(Image *img, GError **error)
 
     props_bool(&w, "downgrade", TRUE);
     in = g_bytes_new(bytes, w.used);
-    return call_driver(img, in, &unused, error);
+    return call_driver(img, in, FALSE, &unused, error);
 }
 
-gboolean image_amend(Image *img, GBytes *options, guint64 size, GError **error)
+gboolean image_amend(Image *img, GBytes *options, guint64 size, gboolean force, GError **error)
 {
     gboolean older = FALSE;
 
@@ -53,7 +75,7 @@ gboolean image_amend(Image *img, GBytes *options, guint64 size, GError **error)
         return FALSE;
     }
     if (!image_set_bound(img, MAX(size, img->size), error) ||
-        (g_bytes_get_size(options) > 0 && !call_driver(img, options, &older, error))) {
+        (g_bytes_get_size(options) > 0 && !call_driver(img, options, force, &older, error))) {
         return FALSE;
     }
     if (size != 0 && size != img->size &&

@@ -12,6 +12,11 @@ gboolean image_cipher_read(Image *img, const struct abi_extent *e, guint8 *buf, 
 gboolean image_cipher_write(Image *img, const struct abi_extent *e, const guint8 *bytes,
                             guint worker, GError **error);
 
+/* The question of an amend: the options and, where they are about key slots, what their secrets
+ * stand for. A secret that is not there is left out; *ret_why (NULL before) says why. To be
+ * overwritten, and freed with g_byte_array_unref(). */
+GByteArray *image_amend_question(Image *img, GBytes *options, gboolean force, GError **ret_why);
+
 /* Give the cell the secret with this id ("key-secret") for an image that was just opened. */
 gboolean image_unlock(Image *img, const char *secret, GError **error);
 

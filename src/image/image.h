@@ -208,13 +208,10 @@ gboolean image_set_backing(Image *img, const char *name, const char *format, gin
 /* Have the image hold nothing: it then shows its backing file, which must show the same already.
  * IMAGE_ERROR_UNSUPPORTED: this format cannot. */
 gboolean image_make_empty(Image *img, GError **error);
-/* amend of key slots: options are those that qemu-img has for it, "encrypt.state" and so on, and
- * nothing else (luks: without "encrypt."). force: also what makes data unreadable for ever. */
-gboolean image_amend_keys(Image *img, GBytes *options, gboolean force, GError **error);
 /* Options of an image that exists get other values. options: a props stream of those that were given,
  * without "size" (create_options_props); size: the new virtual size, 0: it stays. With FALSE what was
  * done before stays done, and the image is sound. */
-gboolean image_amend(Image *img, GBytes *options, guint64 size, GError **error);
+gboolean image_amend(Image *img, GBytes *options, guint64 size, gboolean force, GError **error);
 /* Can this format's options be amended? FALSE and "Format driver 'x' does not support option amendment". */
 gboolean image_amend_known(const char *format, GError **error);
 /* Anything else a driver can do (enum abi_call); returns its props answer. */

@@ -5,9 +5,24 @@
 #include <string.h>
 
 #include "abi/props.h"
-#include "format/luks-status.h"
 #include "image/cipher.h"
 #include "image/secret.h"
+
+static gboolean has_prefix(GBytes *options, const char *prefix)
+{
+    struct props_reader reader = { 0 };
+    struct props_item it;
+    gsize size, length = strlen(prefix);
+
+    reader.base = g_bytes_get_data(options, &size);
+    reader.size = (guint32)size;
+    while (props_next(&reader, &it) > 0) {
+        if (it.key_length >= length && memcmp(it.key, prefix, length) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
 
 /* A text of the options, NULL if it is not there; to be freed. */
 static char *text_of(GBytes *options, const char *prefix, const char *name)
@@ -28,18 +43,18 @@ static char *text_of(GBytes *options, const char *prefix, const char *name)
     return NULL;
 }
 
-gboolean image_amend_keys(Image *img, GBytes *options, gboolean force, GError **error)
+GByteArray *image_amend_question(Image *img, GBytes *options, gboolean force, GError **ret_why)
 {
     static const char *const names[][2] = { { "new-secret", "new" }, { "old-secret", "old" } };
     const char *prefix = img->format == ABI_FORMAT_LUKS ? "" : "encrypt.";
     GByteArray *in = g_byte_array_sized_new(2 * ABI_TABLE_SIZE);
-    CellCall call = { .op = ABI_JOB_CALL, .arg = { ABI_CALL_AMEND }, .secret = TRUE };
-    g_autoptr(GError) why = NULL;
     gsize length = 0;
     const void *bytes = g_bytes_get_data(options, &length);
-    gboolean ok;
 
     g_byte_array_append(in, bytes, (guint)length);
+    if (!has_prefix(options, prefix)) {
+        return in;
+    }
     secret_append_seed(in);
     secret_append_bool(in, "force", force);
     if (img->key_secret != NULL) {
@@ -49,19 +64,10 @@ gboolean image_amend_keys(Image *img, GBytes *options, gboolean force, GError **
         g_autofree char *id = text_of(options, prefix, names[i][0]);
 
         if (id != NULL) {
-            secret_append(in, names[i][1], id, why == NULL ? &why : NULL);
+            secret_append(in, names[i][1], id, *ret_why == NULL ? ret_why : NULL);
         }
     }
-    call.in = in->data;
-    call.in_length = in->len;
-    ok = image_call_cell(img, &call, NULL, error);
-    if (!ok && call.result.status == LUKS_E_NO_SECRET && why != NULL) {
-        g_clear_error(error);
-        g_propagate_error(error, g_steal_pointer(&why));
-    }
-    secret_wipe(in->data, in->len);
-    g_byte_array_unref(in);
-    return ok;
+    return in;
 }
 
 gboolean image_unlock(Image *img, const char *secret, GError **error)

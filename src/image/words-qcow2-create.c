@@ -104,6 +104,7 @@ static const WordsRow create_rows[] = {
     { QCOW2_E_SNAPSHOT_FREE, 0, "Failed to free the cluster and L1 table: {errno}", EIO },
     { QCOW2_E_SNAPSHOT_UPDATE, 0, "Failed to update snapshot status in disk: {errno}", EIO },
 
+    { QCOW2_E_AMEND_NOT_LUKS, 0, "Only LUKS encryption options can be amended", ENOTSUP },
     { QCOW2_E_AMEND_NOT_ENCRYPTED, 0, "Can't amend encryption options - encryption not present",
       EINVAL },
     { QCOW2_E_AMEND_COMPAT, 0, "Unknown compatibility level {s}", EINVAL },
