@@ -17,40 +17,17 @@
  */
 #include "config.h"
 
-#include "tests/twin-modes.h"
-#include "tests/twin-path.h"
 #include "tests/twin-skip.h"
-#include "tests/twin-tree.h"
+#include "tests/twin-unit.h"
 
 #include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
 
-/*
- * A case with all its entries. They are put one after the other when the first of them runs, as
- * the set-up and the pair serve them all; each then tells its own result.
- */
-struct unit {
-    struct twin_fixture *fixture;
-    GPtrArray *recordings; /* of struct twin_recording */
-    GPtrArray *entries;    /* of struct entry */
-    gboolean done;
-};
-
-/* One test path. */
-struct entry {
-    struct unit *unit; /* borrowed */
-    enum twin_mode mode;
-    const struct twin_recording *recorded; /* borrowed; NULL in other modes, or if there is none */
-    char *version;                         /* of the recording */
-    char *reason;                          /* why it is skipped, or NULL */
-    GString *report;                       /* empty: it passed */
-};
-
 /* A row of the skip table, and what it skips here. */
 struct stale {
     const struct twin_skip *skip; /* borrowed */
-    GPtrArray *entries;           /* of struct entry, of units that have no others */
+    GPtrArray *entries;           /* of struct twin_entry, of units that have no others */
 };
 
 /* All that lives as long as the program. */
@@ -64,22 +41,6 @@ struct suite {
     GPtrArray *units;
     GPtrArray *stales;
 };
-
-static void entry_free(struct entry *entry)
-{
-    g_free(entry->version);
-    g_free(entry->reason);
-    g_string_free(entry->report, TRUE);
-    g_free(entry);
-}
-
-static void unit_free(struct unit *unit)
-{
-    g_clear_pointer(&unit->fixture, twin_fixture_free);
-    g_clear_pointer(&unit->recordings, g_ptr_array_unref);
-    g_clear_pointer(&unit->entries, g_ptr_array_unref);
-    g_free(unit);
-}
 
 static void stale_free(struct stale *stale)
 {
@@ -112,79 +73,15 @@ static void say_case(const struct twin_fixture *fixture)
         g_test_message("directory: %s", fixture->root);
 }
 
-/* Whether the two programs have to work side by side for @entry. */
-static gboolean needs_pair(const struct entry *entry)
-{
-    return entry->mode == TWIN_LIVE || entry->mode == TWIN_ROUND_TRIP ||
-           (entry->mode == TWIN_BASELINE && g_str_equal(entry->version, twin_installed_version()));
-}
-
-static void put_drift(struct entry *entry, const struct twin_pair *pair, GError **error)
-{
-    struct twin_fixture *fixture = entry->unit->fixture;
-
-    if (entry->recorded)
-        twin_drift(fixture, pair, entry->recorded, entry->report, error);
-    else
-        g_string_append_printf(entry->report,
-                               "  no recording of %s, which is installed: make record "
-                               "RECORD_ARGS=--case='%s'\n",
-                               twin_installed_version(), fixture->c->id);
-}
-
-static void put_entry(struct entry *entry, struct twin_pair *pair, const GError *pair_error)
-{
-    struct twin_fixture *fixture = entry->unit->fixture;
-    g_autoptr(GError) error = NULL;
-
-    if (needs_pair(entry) && !pair)
-        error = g_error_copy(pair_error);
-    else if (entry->mode == TWIN_LIVE)
-        twin_live(pair, entry->report);
-    else if (entry->mode == TWIN_ROUND_TRIP)
-        twin_round_trip(pair, entry->report, &error);
-    else if (entry->mode == TWIN_DRIFT)
-        put_drift(entry, pair, &error);
-    else
-        twin_baseline(fixture, needs_pair(entry) ? pair : NULL, entry->version,
-                      entry->recorded->outcome, entry->report, &error);
-    if (error)
-        g_string_append_printf(entry->report, "  %s\n", error->message);
-}
-
-static void unit_put(struct unit *unit)
-{
-    struct twin_pair *pair = NULL;
-    g_autoptr(GError) error = NULL;
-
-    for (guint i = 0; i < unit->entries->len && !pair && !error; i++) {
-        const struct entry *entry = g_ptr_array_index(unit->entries, i);
-
-        if (!entry->reason && needs_pair(entry))
-            pair = twin_pair_run(unit->fixture, &error);
-    }
-    /* In their order: a baseline that lays the work directory anew comes last. */
-    for (guint i = 0; i < unit->entries->len; i++) {
-        struct entry *entry = g_ptr_array_index(unit->entries, i);
-
-        if (!entry->reason)
-            put_entry(entry, pair, error);
-    }
-    g_clear_pointer(&pair, twin_pair_free);
-    twin_fixture_clear(unit->fixture);
-    unit->done = TRUE;
-}
-
 static void run_entry(gconstpointer data)
 {
-    const struct entry *entry = data;
+    const struct twin_entry *entry = data;
 
     if (entry->reason) {
         g_test_skip(entry->reason);
         return;
     }
-    if (!entry->unit->done)
-        unit_put(entry->unit);
+    twin_unit_put(entry->unit);
     if (entry->report->len) {
         say_case(entry->unit->fixture);
         say(entry->report->str);
@@ -198,9 +95,9 @@ static void run_stale(gconstpointer data)
     const struct stale *stale = data;
 
     for (guint i = 0; i < stale->entries->len; i++) {
-        struct entry *entry = g_ptr_array_index(stale->entries, i);
+        struct twin_entry *entry = g_ptr_array_index(stale->entries, i);
 
-        unit_put(entry->unit);
+        twin_unit_put(entry->unit);
         if (entry->report->len)
             return;
     }
@@ -208,29 +105,12 @@ static void run_stale(gconstpointer data)
                        stale->skip->pattern);
 }
 
-static struct unit *unit_new(struct suite *suite, const struct twin_case *c)
+static struct twin_unit *unit_new(struct suite *suite, const struct twin_case *c)
 {
-    struct unit *unit = g_new0(struct unit, 1);
+    struct twin_unit *unit = twin_unit_new(c, suite->scratch, suite->units->len + 1);
 
-    unit->fixture = twin_fixture_new(c, suite->scratch, suite->units->len + 1);
-    unit->entries = g_ptr_array_new_with_free_func((GDestroyNotify)entry_free);
     g_ptr_array_add(suite->units, unit);
     return unit;
-}
-
-static struct entry *entry_new(struct unit *unit, enum twin_mode mode, const char *version,
-                               const struct twin_recording *recorded, const char *reason)
-{
-    struct entry *entry = g_new0(struct entry, 1);
-
-    entry->unit = unit;
-    entry->mode = mode;
-    entry->recorded = recorded;
-    entry->version = g_strdup(version);
-    entry->reason = g_strdup(reason);
-    entry->report = g_string_new(NULL);
-    g_ptr_array_add(unit->entries, entry);
-    return entry;
 }
 
 /* Remember that @skip skips @c, or of it what @mode (and @version, @recorded) say. */
@@ -254,10 +134,11 @@ static void add_stale(struct suite *suite, const struct twin_skip *skip, const s
         g_ptr_array_add(suite->stales, stale);
         g_test_add_data_func(path, stale, run_stale);
     }
-    g_ptr_array_add(stale->entries, entry_new(unit_new(suite, c), mode, version, recorded, NULL));
+    g_ptr_array_add(stale->entries,
+                    twin_unit_add(unit_new(suite, c), mode, version, recorded, NULL));
 }
 
-static void add_entry(struct suite *suite, struct unit *unit, enum twin_mode mode,
+static void add_entry(struct suite *suite, struct twin_unit *unit, enum twin_mode mode,
                       const char *version, const struct twin_recording *recorded,
                       const char *reason)
 {
@@ -272,7 +153,7 @@ static void add_entry(struct suite *suite, struct unit *unit, enum twin_mode mod
         add_stale(suite, skip, c, mode, version, recorded);
     }
     g_autofree char *path = g_strconcat("/", id, NULL);
-    g_test_add_data_func(path, entry_new(unit, mode, version, recorded, reason), run_entry);
+    g_test_add_data_func(path, twin_unit_add(unit, mode, version, recorded, reason), run_entry);
 }
 
 /* The one of @recordings that is of @version; NULL if there is none. */
@@ -288,19 +169,19 @@ static const struct twin_recording *recording_of(GPtrArray *recordings, const ch
 }
 
 /* A case that waits: what it would say is asked only by the row that makes it wait. */
-static void add_skipped(struct suite *suite, struct unit *unit, const struct twin_skip *skip)
+static void add_skipped(struct suite *suite, struct twin_unit *unit, const struct twin_skip *skip)
 {
     const struct twin_case *c = unit->fixture->c;
 
     if (!twin_path_is_wanted(g_getenv("INSTAR_TWIN_ONLY"), c, c->id))
         return;
     g_autofree char *path = g_strconcat("/", c->id, NULL);
-    g_test_add_data_func(path, entry_new(unit, TWIN_LIVE, NULL, NULL, skip->reason), run_entry);
+    g_test_add_data_func(path, twin_unit_add(unit, TWIN_LIVE, NULL, NULL, skip->reason), run_entry);
     add_stale(suite, skip, c, TWIN_LIVE, NULL, NULL);
     add_stale(suite, skip, c, TWIN_ROUND_TRIP, NULL, NULL);
 }
 
-static void add_baselines(struct suite *suite, struct unit *unit)
+static void add_baselines(struct suite *suite, struct twin_unit *unit)
 {
     for (guint i = 0; i < unit->recordings->len; i++) {
         const struct twin_recording *recorded = g_ptr_array_index(unit->recordings, i);
@@ -315,7 +196,7 @@ static void add_case(struct suite *suite, const struct twin_case *c, GPtrArray *
 {
     const struct twin_skip *skip =
         g_getenv("INSTAR_TWIN_ALL") ? NULL : twin_skip_find(suite->skips, c->id);
-    struct unit *unit = unit_new(suite, c);
+    struct twin_unit *unit = unit_new(suite, c);
     const struct twin_recording *installed = recording_of(recordings, suite->installed);
 
     unit->recordings = recordings;
@@ -364,7 +245,7 @@ static gboolean suite_load(struct suite *suite, const char *bucket, GError **err
     suite->scratch = g_dir_make_tmp("instar-twin-XXXXXX", error);
     if (!suite->scratch)
         return FALSE;
-    suite->units = g_ptr_array_new_with_free_func((GDestroyNotify)unit_free);
+    suite->units = g_ptr_array_new_with_free_func((GDestroyNotify)twin_unit_free);
     suite->stales = g_ptr_array_new_with_free_func((GDestroyNotify)stale_free);
     return load_cases(suite, bucket, error);
 }
