@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * PROFILE_FACT(NAME, since, until, case, what)
- * since/until: major * 10000 + minor * 100; until 0 = still so. The case, BUCKET/TARGET/NAME, is
+ * since/until: major * 10000 + minor * 100; since 0 = from the first on, until 0 = still so. The case, BUCKET/TARGET/NAME, is
  * one whose recorded outcome changes there, as tests/test-profile sees to; "assumed: REASON" where
  * no recording can show it. No include guard: read several times with different definitions of
  * PROFILE_FACT.
@@ -34,5 +34,5 @@ PROFILE_FACT(BITMAPS_HINT_LINE, 80100, 0,
              "the hint about lost bitmaps ends with a newline")
 PROFILE_FACT(LUKS_DETACHED_HEADER, 90000, 0, "luks/luks/create-info",
              "info tells whether a LUKS header stands apart")
-PROFILE_FACT(AMEND_BACKING, 0, 60100, "amend",
+PROFILE_FACT(AMEND_BACKING, 0, 60100, "amend/qcow2/backing",
              "amend can still name another backing file, with a warning")
