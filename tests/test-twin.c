@@ -33,7 +33,7 @@ struct stale {
 /* All that lives as long as the program. */
 struct suite {
     const char *installed; /* version of the real qemu-img */
-    gboolean is_recorded;  /* whether any case of the bucket has a recording of that */
+    GHashTable *recorded;  /* names of tables with recordings of that version */
     char *data;            /* testsuite-data */
     char *scratch;
     GPtrArray *skips;
@@ -206,7 +206,7 @@ static void add_case(struct suite *suite, const struct twin_case *c, GPtrArray *
         add_entry(suite, unit, TWIN_LIVE, NULL, NULL, NULL);
         add_entry(suite, unit, TWIN_ROUND_TRIP, NULL, NULL, NULL);
     }
-    if (suite->is_recorded)
+    if (g_hash_table_contains(suite->recorded, c->table))
         add_entry(suite, unit, TWIN_DRIFT, NULL, installed, NULL);
     if (!skip)
         add_baselines(suite, unit);
@@ -222,12 +222,13 @@ static gboolean load_cases(struct suite *suite, const char *bucket, GError **err
     if (!suite->cases)
         return FALSE;
     for (guint i = 0; i < suite->cases->len; i++) {
-        GPtrArray *recordings =
-            twin_recordings_load(expected, g_ptr_array_index(suite->cases, i), error);
+        const struct twin_case *c = g_ptr_array_index(suite->cases, i);
+        GPtrArray *recordings = twin_recordings_load(expected, c, error);
 
         if (!recordings)
             return FALSE;
-        suite->is_recorded |= recording_of(recordings, suite->installed) != NULL;
+        if (recording_of(recordings, suite->installed))
+            g_hash_table_add(suite->recorded, c->table);
         g_ptr_array_add(all, recordings);
     }
     for (guint i = 0; i < suite->cases->len; i++)
@@ -245,6 +246,7 @@ static gboolean suite_load(struct suite *suite, const char *bucket, GError **err
     suite->scratch = g_dir_make_tmp("instar-twin-XXXXXX", error);
     if (!suite->scratch)
         return FALSE;
+    suite->recorded = g_hash_table_new(g_str_hash, g_str_equal);
     suite->units = g_ptr_array_new_with_free_func((GDestroyNotify)twin_unit_free);
     suite->stales = g_ptr_array_new_with_free_func((GDestroyNotify)stale_free);
     return load_cases(suite, bucket, error);
@@ -254,6 +256,7 @@ static void suite_clear(struct suite *suite)
 {
     g_clear_pointer(&suite->stales, g_ptr_array_unref);
     g_clear_pointer(&suite->units, g_ptr_array_unref);
+    g_clear_pointer(&suite->recorded, g_hash_table_unref);
     g_clear_pointer(&suite->cases, g_ptr_array_unref);
     g_clear_pointer(&suite->skips, g_ptr_array_unref);
     if (suite->scratch && !g_getenv("INSTAR_TEST_KEEP"))

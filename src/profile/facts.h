@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * PROFILE_FACT(NAME, since, until, case, what)
- * since/until: major * 10000 + minor * 100; since 0 = from the first on, until 0 = still so. The case, BUCKET/TARGET/NAME, is
- * one whose recorded outcome changes there, as tests/test-profile sees to; "assumed: REASON" where
- * no recording can show it. No include guard: read several times with different definitions of
- * PROFILE_FACT.
+ * since/until: major * 10000 + minor * 100; since 0 = from the first on, until 0 = still so. The
+ * case, BUCKET/TARGET/NAME, is one whose recorded outcome changes there, as tests/test-profile sees
+ * to; "assumed: REASON" where no recording can show it. No include guard: read several times with
+ * different definitions of PROFILE_FACT.
  */
 PROFILE_FACT(INFO_CHILDREN, 80000, 0, "info/qcow2/bitmaps",
              "info shows the child nodes of an image")
