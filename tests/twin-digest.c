@@ -88,14 +88,17 @@ char *twin_digest_file(const char *path, GError **error)
 {
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
     int fd = g_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-    gboolean ok = fd >= 0 && add_file(sum, fd);
+    gboolean ok = FALSE;
 
+    if (fd >= 0) {
+        /* No reading ahead: see twin_tree_settle(). */
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+        ok = add_file(sum, fd);
+    }
     if (!ok)
         system_error(error, path);
-    if (fd >= 0) {
-        twin_tree_forget(fd);
+    if (fd >= 0)
         close(fd);
-    }
     return ok ? g_strdup(g_checksum_get_string(sum)) : NULL;
 }
 

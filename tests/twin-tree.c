@@ -199,14 +199,6 @@ GPtrArray *twin_tree_list(const char *dir, GError **error)
     return g_steal_pointer(&files);
 }
 
-void twin_tree_forget(int fd)
-{
-    /* Not every file system knows these; then there is nothing to forget. */
-    (void)sync_file_range(
-        fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
-    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-}
-
 gboolean twin_tree_settle(const char *dir, GError **error)
 {
     g_autoptr(GPtrArray) files = twin_tree_list(dir, error);
@@ -222,7 +214,11 @@ gboolean twin_tree_settle(const char *dir, GError **error)
         int fd = g_open(path, O_RDONLY | O_CLOEXEC, 0);
         if (fd < 0)
             return system_error(error, path);
-        twin_tree_forget(fd);
+        /* Not every file system knows these; then there is nothing to settle. */
+        (void)sync_file_range(fd, 0, 0,
+                              SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                                  SYNC_FILE_RANGE_WAIT_AFTER);
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
         close(fd);
     }
     return TRUE;

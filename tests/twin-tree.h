@@ -29,8 +29,5 @@ GPtrArray *twin_tree_list(const char *dir, GError **error);
  */
 gboolean twin_tree_settle(const char *dir, GError **error);
 
-/* The same for one open file, written or not. */
-void twin_tree_forget(int fd);
-
 /* Remove @dir and all below it. Links are not followed. */
 gboolean twin_tree_remove(const char *dir, GError **error);
