@@ -240,8 +240,10 @@ int qcow2_snapshot_call(struct fmt_image *im, struct props_reader in, struct pro
         status = qcow2_writer_start(im);
     }
     if (!status && (st->has_data_file || st->writer->n_promises)) {
-        /* guest data outside of the file cannot be shared */
-        status = qcow2_fail_errno(im, QCOW2_ENOTSUP);
+        /* guest data outside of the file cannot be shared: there are none, whatever the table says */
+        status = is_word(args.action.data, args.action.length, "delete")
+                     ? fmt_fail(im->env, FMT_E_NO_SNAPSHOT)
+                     : qcow2_fail_errno(im, QCOW2_ENOTSUP);
     }
     for (uint32_t i = 0; !status && i < sizeof actions / sizeof *actions; i++) {
         if (is_word(args.action.data, args.action.length, actions[i].word)) {

@@ -205,10 +205,10 @@ enum qcow2_status {
     QCOW2_E_SHRINK_REFBLOCKS = -1544,
     QCOW2_E_SHRINK_FILE = -1545,
 
-    QCOW2_E_SNAPSHOT_BITMAPS = -1550, /* the disk must stay what its bitmaps are about */
-    QCOW2_E_SNAPSHOT_REMOVE = -1551,  /* {errno}, so below */
-    QCOW2_E_SNAPSHOT_FREE = -1552,
-    QCOW2_E_SNAPSHOT_UPDATE = -1553,
+    QCOW2_E_SNAPSHOT_BITMAPS = -1650, /* the disk must stay what its bitmaps are about */
+    QCOW2_E_SNAPSHOT_REMOVE = -1651,  /* {errno}, so below */
+    QCOW2_E_SNAPSHOT_FREE = -1652,
+    QCOW2_E_SNAPSHOT_UPDATE = -1653,
 
     /* options that cannot be given another value */
     QCOW2_E_AMEND_NOT_ENCRYPTED = -1550,
