@@ -4,11 +4,13 @@
 
 #include "copy/copy.h"
 #include "copy/walk.h"
+#include "profile/profile.h"
 
-/* Does b go on where a ends, with the same facts? */
+/* Does b go on where a ends, with the same facts? What is not shown parts nothing. */
 static gboolean joins(const CopyMapEntry *a, const CopyMapEntry *b)
 {
-    return a->data == b->data && a->zero == b->zero && a->present == b->present &&
+    return a->data == b->data && a->zero == b->zero &&
+           (a->present == b->present || !profile_has(FACT_MAP_PRESENT)) &&
            a->compressed == b->compressed && a->depth == b->depth &&
            a->has_offset == b->has_offset && a->filename == b->filename &&
            (!a->has_offset || a->offset + a->length == b->offset);

@@ -118,7 +118,8 @@ static int judge(struct fmt_image *im, struct wanted *w)
     return FMT_OK;
 }
 
-static int change_data_file(struct fmt_image *im, const struct wanted *w)
+/* The header is written in any case, as qemu-img has it. */
+static int change_header(struct fmt_image *im, const struct wanted *w)
 {
     struct qcow2_state *st = im->state;
     struct qcow2_text old = st->data_file;
@@ -197,8 +198,8 @@ static int apply(struct fmt_image *im, const struct wanted *w, struct props_read
                      ? fmt_fail(im->env, QCOW2_E_AMEND_WIDTH_V2)
                      : qcow2_change_width(im, w->order);
     }
-    if (!status && (w->has_data_file || (w->has_raw && !w->raw && st->data_file_raw))) {
-        status = change_data_file(im, w);
+    if (!status) {
+        status = change_header(im, w);
     }
     if (!status && w->backing) {
         status = fmt_fail(im->env, QCOW2_E_AMEND_BACKING);

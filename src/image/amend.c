@@ -75,7 +75,7 @@ gboolean image_amend(Image *img, GBytes *options, guint64 size, gboolean force, 
         return FALSE;
     }
     if (!image_set_bound(img, MAX(size, img->size), error) ||
-        (g_bytes_get_size(options) > 0 && !call_driver(img, options, force, &older, error))) {
+        !call_driver(img, options, force, &older, error)) {
         return FALSE;
     }
     if (size != 0 && size != img->size &&
