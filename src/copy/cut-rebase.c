@@ -33,6 +33,7 @@ typedef struct {
     guint32 cluster; /* to be compressed; 0: not */
     guint64 unit;    /* cluster of the overlay, bytes */
     guint64 at, size;
+    CopyFailure failure; /* which image could not be looked at */
 } RebaseCutter;
 
 /* Nothing is recorded there: zeros. */
@@ -61,6 +62,7 @@ static gboolean look(RebaseCutter *c, Side *side, guint64 at, guint64 *length, G
         copy_walk_seek(side->walk, at);
         if (!copy_walk_next(side->walk, &side->run, &more, error)) {
             side->run.length = 0;
+            c->failure = side == &c->old ? COPY_FAILED_READ : COPY_FAILED_READ_OTHER;
             return FALSE;
         }
         if (!more) {
@@ -114,6 +116,7 @@ static gboolean look_top(RebaseCutter *c, GError **error)
         return TRUE;
     }
     if (!copy_walk_next(c->top, &c->run, &more, error)) {
+        c->failure = COPY_FAILED_STATUS;
         return FALSE;
     }
     if (!more) {
@@ -220,7 +223,7 @@ static gboolean rebase_next(CopyCutter *cutter, CopyPiece *ret_piece, GArray *pa
         return TRUE;
     }
     if (!next_piece(c, &piece, parts, &why)) {
-        copy_work_fail(c->work, COPY_FAILED_STATUS, c->at, why->message, error);
+        copy_work_fail(c->work, c->failure, c->at, why->message, error);
         return FALSE;
     }
     piece.weight = piece.length;

@@ -7,7 +7,9 @@
 void copy_work_fail(const CopyWork *work, CopyFailure what, guint64 at, const char *why,
                     GError **error)
 {
-    if (work->places) {
+    if (work->bare & (1u << what)) {
+        g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_IO, work->words[what]);
+    } else if (work->places) {
         g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_IO, "%s %" G_GUINT64_FORMAT ": %s",
                     work->words[what], at, why);
     } else {
@@ -72,6 +74,7 @@ gboolean copy_rebase(const CopyRebase *job, GError **error)
                    [COPY_FAILED_READ] = "error while reading from old backing file",
                    [COPY_FAILED_READ_OTHER] = "error while reading from new backing file",
                    [COPY_FAILED_WRITE] = "Error while writing to COW image" },
+        .bare = 1u << COPY_FAILED_READ | 1u << COPY_FAILED_READ_OTHER,
     };
     Image *sources[] = { job->overlay };
     const CopyConvert convert = {

@@ -26,6 +26,7 @@ struct CopyWork {
     gboolean unmap;                   /* zeros may give clusters back */
     const char *words[COPY_FAILURES]; /* of an error, up to the colon */
     gboolean places;                  /* the words end with a place, in bytes */
+    guint bare;                       /* 1 << CopyFailure: told without a reason */
 };
 
 /* Set the error in the words of the work. at: where, in bytes of the target. */

@@ -24,7 +24,7 @@ struct set {
 /* Clusters of the L1 table. */
 static uint64_t l1_clusters(const struct qcow2_state *st)
 {
-    return div_up(max_u64(st->header.l1_size, 1) * 8, st->cluster_size);
+    return div_up(st->header.l1_size * 8ull, st->cluster_size);
 }
 
 bool qcow2_can_reset(struct fmt_image *im)
@@ -168,9 +168,12 @@ static int clear_l1(struct fmt_image *im)
 {
     const struct qcow2_header *h = &qcow2_state(im)->header;
     uint64_t bytes = l1_clusters(im->state) << h->cluster_bits;
-    int status = qcow2_check_place(im, h->l1_offset >> h->cluster_bits, bytes >> h->cluster_bits,
-                                   QCOW2_PLACE_L1);
+    int status = FMT_OK;
 
+    if (bytes) {
+        status = qcow2_check_place(im, h->l1_offset >> h->cluster_bits, bytes >> h->cluster_bits,
+                                   QCOW2_PLACE_L1);
+    }
     if (!status) {
         /* memory is ahead of the disk, or behind it, from here on */
         qcow2_writer(im)->dead = true;
