@@ -282,14 +282,9 @@ static int luks_measure(struct fmt_env *env, const struct abi_create *req,
     if (status) {
         return status;
     }
-    uint64_t header = luks_header_bytes(&o);
-    if (req->virtual_size > INT64_MAX - LUKS_SECTOR - header) {
-        return fmt_fail(env, LUKS_E_FILE_LARGE);
-    }
-    *ret = (struct abi_measure){
-        .required = header + align_up(req->virtual_size, LUKS_SECTOR),
-        .fully_allocated = header + align_up(req->virtual_size, LUKS_SECTOR),
-    };
+    /* as qemu-img adds it up: of a size that is no multiple of sectors, and of any size below 2^63 */
+    uint64_t bytes = luks_header_bytes(&o) + req->virtual_size;
+    *ret = (struct abi_measure){ .required = bytes, .fully_allocated = bytes };
     return FMT_OK;
 }
 

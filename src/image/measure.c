@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "abi/props.h"
+#include "format/qcow2-status.h"
 #include "image/image-private.h"
 #include "image/secret.h"
 
@@ -96,6 +97,7 @@ gboolean image_measure(const char *format, guint64 size, GBytes *options, Image 
     struct abi_measure measure = { 0 };
     CellCall call = { .op = ABI_JOB_MEASURE, .out = &measure, .out_size = sizeof measure };
     g_autoptr(GByteArray) in = NULL;
+    g_autoptr(GError) why = NULL;
 
     if (g_str_equal(format, "raw")) {
         measure.required = measure.fully_allocated =
@@ -106,19 +108,23 @@ gboolean image_measure(const char *format, guint64 size, GBytes *options, Image 
     if (format_by_name(format) == ABI_FORMAT_NONE) {
         return cannot(format, error);
     }
-    if (!check_secret(format, options, error)) {
-        return FALSE;
-    }
     in = write_question(format_by_name(format), size, options, source != NULL, data);
     if (in == NULL) {
         g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "The options are too long");
         return FALSE;
     }
-    if (!ask(source, in, &call, error)) {
+    if (!ask(source, in, &call, &why)) {
         if (call.result.status == FMT_E_UNSUPPORTED) {
-            g_clear_error(error);
             return cannot(format, error);
         }
+        /* the size is looked at last */
+        if (call.result.status != QCOW2_E_MEASURE_TOO_LARGE ||
+            check_secret(format, options, error)) {
+            g_propagate_error(error, g_steal_pointer(&why));
+        }
+        return FALSE;
+    }
+    if (!check_secret(format, options, error)) {
         return FALSE;
     }
     if (call.out_length != sizeof measure || (measure.unit & (measure.unit - 1)) != 0) {
