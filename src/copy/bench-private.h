@@ -6,7 +6,7 @@
 #include "copy/bench.h"
 
 /* Bytes of a request that are read or written at once: memory stays bounded. */
-#define BENCH_PIECE (1u << 20)
+#define BENCH_PIECE (512u << 10)
 
 /* Where the index-th request begins, bytes. */
 guint64 bench_offset(const CopyBench *job, guint index);

@@ -115,6 +115,11 @@ static gboolean add(Image *target, const CopyBitmap *b, gboolean dry_run, GError
 {
     g_auto(BitmapQuestion) q = { 0 };
 
+    if (g_bytes_get_size(b->name) == 0) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_FORMAT,
+                    "Failed to create bitmap : Bitmap name cannot be empty");
+        return FALSE;
+    }
     bitmap_question_begin(&q, "add", 0);
     bitmap_question_name(&q, b);
     props_u64(&q.props, "granularity", b->granularity);

@@ -211,6 +211,16 @@ int qcow2_bitmaps_carry(struct fmt_image *im, const struct qcow2_new_bitmap *unt
     return status;
 }
 
+bool qcow2_bitmaps_pending(const struct qcow2_writer *w)
+{
+    const struct qcow2_new_bitmap *b = w->bitmaps ? w->bitmaps->old : 0;
+
+    while (b && (b->flags & QCOW2_BITMAP_IN_USE)) {
+        b = b->next;
+    }
+    return b || (w->bitmaps && w->bitmaps->first);
+}
+
 int qcow2_bitmaps_leave(struct fmt_image *im)
 {
     int status = FMT_OK;

@@ -117,7 +117,9 @@ int qcow2_bitmaps_next(struct qcow2_bitmap_walk *it, struct qcow2_bitmap *ret, b
         return fmt_fail_text(env, QCOW2_E_BITMAP_CONSTRAINTS, b.name.data,
                              text_length(b.name.data, b.name.length));
     }
-    b.name.length = text_length(b.name.data, b.name.length);
+    uint32_t shown = text_length(b.name.data, b.name.length);
+    b.cut = shown < b.name.length;
+    b.name.length = shown;
     it->offset += length;
     it->index++;
     *ret = b;
@@ -257,8 +259,9 @@ static int validate_one(struct fmt_image *im, struct names *names, const struct 
     return b->flags & QCOW2_BITMAP_IN_USE ? FMT_OK : validate_table(im, b);
 }
 
-/* Walk the directory once; names NULL: only to see that it can be. */
-static int walk(struct fmt_image *im, struct names *names)
+/* Walk the directory once; names NULL: only to see that it can be. *ret_cut: a name cannot be
+ * written as it stands. */
+static int walk(struct fmt_image *im, struct names *names, bool *ret_cut)
 {
     struct qcow2_bitmap_walk it;
     struct qcow2_bitmap b;
@@ -268,6 +271,9 @@ static int walk(struct fmt_image *im, struct names *names)
     qcow2_bitmaps_begin(im, &it);
     do {
         status = qcow2_bitmaps_next(&it, &b, &more);
+        if (!status && more) {
+            *ret_cut |= b.cut;
+        }
         if (!status && more && names) {
             status = validate_one(im, names, &b);
         }
@@ -281,15 +287,19 @@ int qcow2_bitmaps_validate(struct fmt_image *im)
     const struct qcow2_state *st = im->state;
     struct names names;
     /* all of the directory first, then the bitmaps one by one */
-    int status = walk(im, 0);
+    bool cut = false;
+    int status = walk(im, 0, &cut);
 
     if (status) {
         return status;
     }
     status = names_begin(&names, im, st->bitmaps.n);
     if (!status) {
-        status = walk(im, &names);
+        status = walk(im, &names, &cut);
     }
     names_end(&names);
+    if (!status && cut && (im->flags & ABI_OPEN_WRITE) && !(im->flags & ABI_OPEN_INACTIVE)) {
+        status = fmt_fail(im->env, QCOW2_E_BITMAP_DIR_UPDATE);
+    }
     return status;
 }

@@ -122,11 +122,8 @@ int qcow2_bitmap_base(struct fmt_image *im);
 void qcow2_set_bits(uint8_t *bytes, uint64_t first, uint64_t end);
 /* Everything is published and the directory is new: the old tables are not needed any more. */
 int qcow2_bitmaps_leave(struct fmt_image *im);
-/* Is there something to be stored? */
-static inline bool qcow2_bitmaps_pending(const struct qcow2_writer *w)
-{
-    return w->bitmaps && w->bitmaps->n;
-}
+/* Is there something to be stored? Where all are inconsistent, they stay as they are. */
+bool qcow2_bitmaps_pending(const struct qcow2_writer *w);
 /* Set the bits for what was touched, of n from bit first on; false: none. */
 bool qcow2_touched_bits(const struct qcow2_writer *w, uint32_t granularity_bits, uint64_t first,
                         uint64_t n, uint8_t *bytes);

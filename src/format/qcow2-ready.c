@@ -14,6 +14,17 @@ static int clear_unknown(struct fmt_image *im)
     return qcow2_header_fields(im);
 }
 
+/* Bitmaps that somebody let go stale: the header names them no more. */
+static int forget_bitmaps(struct fmt_image *im)
+{
+    struct qcow2_state *st = im->state;
+
+    if (!st->stale_bitmaps || st->header.version < 3) {
+        return FMT_OK;
+    }
+    return qcow2_header_write(im);
+}
+
 /* Counts were left for later, and later never came. */
 static int repair(struct fmt_image *im, struct props_writer *messages)
 {
@@ -42,5 +53,8 @@ int qcow2_make_ready(struct fmt_image *im, struct props_writer *messages)
         return FMT_OK;
     }
     int status = clear_unknown(im);
+    if (!status) {
+        status = forget_bitmaps(im);
+    }
     return status ? status : repair(im, messages);
 }

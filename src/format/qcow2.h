@@ -341,7 +341,8 @@ struct qcow2_bitmap {
     uint8_t type;
     uint8_t granularity_bits;
     uint32_t extra_length;
-    struct qcow2_text name;
+    struct qcow2_text name; /* up to its first zero byte */
+    bool cut;               /* there was one */
 };
 
 /* Walks the bitmap directory; each entry is judged. End it whatever happened. */
