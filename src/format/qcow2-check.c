@@ -71,43 +71,6 @@ int qcow2_check_snapshot(struct qcow2_check *c, const struct qcow2_snapshot *s)
                 snapshot_text(s, text, sizeof text));
 }
 
-/* What opening would have refused, and entries that version 3 does not allow. */
-static int check_snapshot_table(struct qcow2_check *c)
-{
-    const struct qcow2_header *h = &c->st->header;
-    struct fmt_env *env = c->im->env;
-    struct qcow2_snapshots it;
-    struct qcow2_snapshot s;
-    bool more = h->version >= 3;
-
-    if (h->n_snapshots > QCOW2_MAX_SNAPSHOTS) {
-        tell(c, ABI_STREAM_REPORT, QCOW2_C_SNAPSHOTS_LARGE, h->n_snapshots - QCOW2_MAX_SNAPSHOTS, 0,
-             0, 0, 0);
-        return fmt_fail(env, QCOW2_E_SNAPSHOTS_LARGE);
-    }
-    if (!is_aligned(h->snapshots_offset, c->st->cluster_size) ||
-        !range_fits(h->snapshots_offset, h->n_snapshots * (uint64_t)QCOW2_SNAPSHOT_HEAD,
-                    INT64_MAX)) {
-        tell(c, ABI_STREAM_REPORT, QCOW2_C_SNAPSHOTS_OFFSET, 0, 0, 0, 0, 0);
-        return fmt_fail(env, QCOW2_E_SNAPSHOTS_OFFSET);
-    }
-    int status = qcow2_snapshots_validate(c->im);
-    qcow2_snapshots_begin(c->im, &it);
-    while (!status && more) {
-        status = qcow2_snapshots_next(&it, &s, &more);
-        if (!status && more && s.extra_length < QCOW2_SNAPSHOT_EXTRA_V3) {
-            status = qcow2_tell_corrupt(c, QCOW2_C_SNAPSHOT_INCOMPLETE, it.index - 1, 0, 0);
-        }
-    }
-    qcow2_snapshots_end(&it);
-    if (status <= QCOW2_E_SNAPSHOT_READ && status >= QCOW2_E_SNAPSHOT_TABLE_LARGE) {
-        uint64_t value =
-            status == QCOW2_E_SNAPSHOT_READ ? env->result->io_errno : env->result->err_arg[0];
-        tell(c, ABI_STREAM_REPORT, status - QCOW2_C_TABLE_READ, value, 0, 0, 0, 0);
-    }
-    return status;
-}
-
 static int fail_check(struct qcow2_check *c)
 {
     c->im->env->result->io_errno = QCOW2_EIO;
@@ -252,7 +215,7 @@ static int finish(struct qcow2_check *c)
 
 static int check_all(struct qcow2_check *c)
 {
-    int status = check_snapshot_table(c);
+    int status = qcow2_check_snapshot_table(c);
 
     if (!status && c->fix) {
         /* what may be written where is known to the writing side */
@@ -263,6 +226,9 @@ static int check_all(struct qcow2_check *c)
     }
     if (!status) {
         status = check_flags(c);
+    }
+    if (!status) {
+        status = qcow2_mend_snapshot_table(c);
     }
     return !status && c->fix ? finish(c) : status;
 }
@@ -297,6 +263,7 @@ int qcow2_check(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
         /* the file may be longer than when the writing side was made */
         qcow2_writer_free(im);
     }
+    st->mend_snapshots = false;
     if (status) {
         /* what was found so far is told even so */
         struct abi_result kept = *im->env->result;

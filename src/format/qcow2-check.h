@@ -47,6 +47,8 @@ struct qcow2_check {
                                    reference reaches into it */
     uint64_t max_refcount; /* that the image can store */
 
+    uint32_t mended_snapshots; /* entries that the snapshot table needs anew, or loses */
+
     /* the window */
     uint64_t base; /* first cluster */
     uint64_t size; /* clusters counted: of the file, and one more */
@@ -76,6 +78,14 @@ int qcow2_tell_corrupt(struct qcow2_check *c, int code, uint64_t a0, uint64_t a1
 
 /* That a refcount block is not where a cluster begins, once for an image. */
 int qcow2_tell_refblock(struct qcow2_check *c, uint64_t offset, uint64_t index);
+
+/* ---- the snapshot table (qcow2-check-snapshots.c) ---- */
+
+/* What opening would have refused, and entries that version 3 does not allow; asked to, they are
+ * told as repaired, and read so from then on. */
+int qcow2_check_snapshot_table(struct qcow2_check *c);
+/* Once the counts are right: the table anew, if anything in it was repaired. */
+int qcow2_mend_snapshot_table(struct qcow2_check *c);
 
 /* ---- counting (qcow2-check-count.c) ---- */
 

@@ -109,6 +109,7 @@ static int put_new(struct writer *w, const struct qcow2_new_snapshot *new)
 
 static int put_all(struct writer *w, uint32_t drop, const struct qcow2_new_snapshot *add)
 {
+    uint8_t extra[QCOW2_MAX_SNAPSHOT_EXTRA];
     struct qcow2_snapshots it;
     struct qcow2_snapshot s;
     bool more = true;
@@ -119,7 +120,13 @@ static int put_all(struct writer *w, uint32_t drop, const struct qcow2_new_snaps
     while (!status && more) {
         status = qcow2_snapshots_next(&it, &s, &more);
         if (!status && more && it.index - 1 != drop) {
-            status = put_entry(w, &s, s.id.data - s.extra_length);
+            if (s.extra_length > KNOWN_EXTRA) {
+                status = fmt_read(w->im->env, 0, s.offset + QCOW2_SNAPSHOT_HEAD, extra,
+                                  s.extra_length, 0);
+            }
+            if (!status) {
+                status = put_entry(w, &s, extra);
+            }
         }
     }
     qcow2_snapshots_end(&it);

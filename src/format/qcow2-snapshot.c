@@ -62,11 +62,16 @@ int qcow2_snapshots_next(struct qcow2_snapshots *it, struct qcow2_snapshot *ret,
         .vm_state_size = be32_load(p + 32),
         .extra_length = be32_load(p + 36),
     };
-    if (s.extra_length > QCOW2_MAX_SNAPSHOT_EXTRA) {
+    if (s.extra_length > QCOW2_MAX_SNAPSHOT_EXTRA && !st->mend_snapshots) {
         return fmt_fail1(env, QCOW2_E_SNAPSHOT_EXTRA, it->index);
     }
-    uint64_t length = QCOW2_SNAPSHOT_HEAD + s.extra_length + id_length + name_length;
-    status = read_part(it, it->offset, length, &p);
+    s.extra_stored = s.extra_length;
+    s.extra_length = (uint32_t)min_u64(s.extra_length, QCOW2_MAX_SNAPSHOT_EXTRA);
+    uint64_t length = QCOW2_SNAPSHOT_HEAD + (uint64_t)s.extra_stored + id_length + name_length;
+    uint64_t texts = it->offset + QCOW2_SNAPSHOT_HEAD + s.extra_stored;
+    status = s.extra_stored == s.extra_length
+                 ? read_part(it, it->offset, length, &p)
+                 : read_part(it, it->offset, QCOW2_SNAPSHOT_HEAD + s.extra_length, &p);
     if (status) {
         return status;
     }
@@ -74,7 +79,14 @@ int qcow2_snapshots_next(struct qcow2_snapshots *it, struct qcow2_snapshot *ret,
     s.vm_state_size = field(extra, s.extra_length, 0, s.vm_state_size);
     s.disk_size = field(extra, s.extra_length, 8, st->active.size);
     s.icount = field(extra, s.extra_length, 16, UINT64_MAX);
-    s.id = (struct qcow2_text){ extra + s.extra_length, id_length };
+    p = extra + s.extra_length;
+    if (s.extra_stored != s.extra_length) {
+        status = read_part(it, texts, id_length + name_length, &p);
+        if (status) {
+            return status;
+        }
+    }
+    s.id = (struct qcow2_text){ p, id_length };
     s.name = (struct qcow2_text){ s.id.data + id_length, name_length };
     s.length = align_up(length, 8);
     if (it->offset + length - st->header.snapshots_offset > QCOW2_MAX_SNAPSHOT_TABLE) {

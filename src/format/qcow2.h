@@ -118,8 +118,9 @@ struct qcow2_state {
     bool has_data_file_name;
     uint32_t stale_bitmaps; /* bitmaps extensions that were passed over */
 
-    bool told_corrupt; /* qcow2_corrupt() spoke */
-    bool dead;         /* ... and marked the image: nothing works any more */
+    bool mend_snapshots; /* the snapshot table is read though entries have too much extra data */
+    bool told_corrupt;   /* qcow2_corrupt() spoke */
+    bool dead;           /* ... and marked the image: nothing works any more */
 
     struct qcow2_cache *cache;
     struct qcow2_writer *writer;
@@ -305,9 +306,10 @@ struct qcow2_snapshot {
     uint32_t date_sec, date_nsec;
     uint64_t vm_clock_nsec;
     uint64_t vm_state_size;
-    uint64_t disk_size; /* the image's where the entry does not say */
-    uint64_t icount;    /* UINT64_MAX: not recorded */
-    uint32_t extra_length;
+    uint64_t disk_size;    /* the image's where the entry does not say */
+    uint64_t icount;       /* UINT64_MAX: not recorded */
+    uint32_t extra_length; /* bytes of extra data that may be used */
+    uint32_t extra_stored; /* ... and that the entry has */
     struct qcow2_text id, name;
 };
 

@@ -148,6 +148,10 @@ static const WordsRow qcow2_rows[] = {
     { QCOW2_E_SNAPSHOT_READ - QCOW2_C_TABLE_READ, 0, TABLE_READ SNAPSHOT_READ "{0e}", 0 },
     { QCOW2_E_SNAPSHOT_EXTRA - QCOW2_C_TABLE_READ, 0, TABLE_READ SNAPSHOT_EXTRA, 0 },
     { QCOW2_E_SNAPSHOT_TABLE_LARGE - QCOW2_C_TABLE_READ, 0, TABLE_READ SNAPSHOT_TABLE_LARGE, 0 },
+    { QCOW2_C_SNAPSHOT_MENDED, 0, "Repairing snapshot table entry {0} is incomplete", 0 },
+    { QCOW2_C_SNAPSHOT_EXTRA, 0,
+      "Discarding too much extra metadata in snapshot table entry {0} ({1} > {2})", 0 },
+    { QCOW2_C_SNAPSHOTS_DISCARDED, 0, "Discarding {0} overhanging snapshots", 0 },
     { QCOW2_C_BEYOND_END, 0,
       "ERROR: counting reference for region exceeding the end of the file by one cluster or more: "
       "offset 0x{0x} size 0x{1x}",

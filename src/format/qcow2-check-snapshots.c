@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* spec "Snapshots": the table, checked and mended. */
+#include "format/qcow2-check.h"
+
+static int report(struct qcow2_check *c, int code, uint64_t value)
+{
+    struct abi_message m = { .code = code, .stream = ABI_STREAM_REPORT, .arg = { value } };
+    return fmt_message(c->im->env, c->messages, &m, 0, 0);
+}
+
+static bool is_mending(const struct qcow2_check *c)
+{
+    return c->fix & ABI_FIX_ERRORS;
+}
+
+/* Snapshots from index first on are given up. */
+static int discard(struct qcow2_check *c, uint32_t first)
+{
+    struct qcow2_header *h = &c->st->header;
+    uint32_t n = h->n_snapshots - first;
+
+    h->n_snapshots = first;
+    c->mended_snapshots += n;
+    return qcow2_tell(c, QCOW2_C_SNAPSHOTS_DISCARDED, n, 0, 0);
+}
+
+static int check_entry(struct qcow2_check *c, const struct qcow2_snapshot *s, uint32_t index)
+{
+    int status = FMT_OK;
+
+    if (s->extra_stored > s->extra_length) {
+        c->mended_snapshots++;
+        status = qcow2_tell(c, QCOW2_C_SNAPSHOT_EXTRA, index, s->extra_stored, s->extra_length);
+    }
+    if (status || c->st->header.version < 3 || s->extra_length >= QCOW2_SNAPSHOT_EXTRA_V3) {
+        return status;
+    }
+    if (!is_mending(c)) {
+        return qcow2_tell_corrupt(c, QCOW2_C_SNAPSHOT_INCOMPLETE, index, 0, 0);
+    }
+    c->mended_snapshots++;
+    return qcow2_tell(c, QCOW2_C_SNAPSHOT_MENDED, index, 0, 0);
+}
+
+static int check_entries(struct qcow2_check *c)
+{
+    struct qcow2_snapshots it;
+    struct qcow2_snapshot s;
+    bool more = true;
+    int status = FMT_OK;
+
+    qcow2_snapshots_begin(c->im, &it);
+    while (!status && more) {
+        status = qcow2_snapshots_next(&it, &s, &more);
+        if (status == QCOW2_E_SNAPSHOT_TABLE_LARGE && is_mending(c)) {
+            status = discard(c, it.index);
+            more = false;
+        } else if (!status && more) {
+            status = check_entry(c, &s, it.index - 1);
+        }
+    }
+    qcow2_snapshots_end(&it);
+    return status;
+}
+
+int qcow2_check_snapshot_table(struct qcow2_check *c)
+{
+    const struct qcow2_header *h = &c->st->header;
+    struct fmt_env *env = c->im->env;
+    int status = FMT_OK;
+
+    if (h->n_snapshots > QCOW2_MAX_SNAPSHOTS) {
+        if (!is_mending(c)) {
+            report(c, QCOW2_C_SNAPSHOTS_LARGE, h->n_snapshots - QCOW2_MAX_SNAPSHOTS);
+            return fmt_fail(env, QCOW2_E_SNAPSHOTS_LARGE);
+        }
+        status = discard(c, QCOW2_MAX_SNAPSHOTS);
+    }
+    if (!status && (!is_aligned(h->snapshots_offset, c->st->cluster_size) ||
+                    !range_fits(h->snapshots_offset, h->n_snapshots * (uint64_t)QCOW2_SNAPSHOT_HEAD,
+                                INT64_MAX))) {
+        report(c, QCOW2_C_SNAPSHOTS_OFFSET, 0);
+        return fmt_fail(env, QCOW2_E_SNAPSHOTS_OFFSET);
+    }
+    if (!status && !is_mending(c)) {
+        status = qcow2_snapshots_validate(c->im);
+    }
+    c->st->mend_snapshots = is_mending(c);
+    if (!status) {
+        status = check_entries(c);
+    }
+    if (status <= QCOW2_E_SNAPSHOT_READ && status >= QCOW2_E_SNAPSHOT_TABLE_LARGE) {
+        report(c, status - QCOW2_C_TABLE_READ,
+               status == QCOW2_E_SNAPSHOT_READ ? env->result->io_errno : env->result->err_arg[0]);
+    }
+    c->ret->corruptions_fixed += c->mended_snapshots;
+    return status;
+}
+
+/* Bytes of the table as it is. */
+static int measure(struct qcow2_check *c, uint64_t *ret_length)
+{
+    struct qcow2_snapshots it;
+    struct qcow2_snapshot s;
+    bool more = true;
+    int status = FMT_OK;
+
+    qcow2_snapshots_begin(c->im, &it);
+    while (!status && more) {
+        status = qcow2_snapshots_next(&it, &s, &more);
+    }
+    *ret_length = it.offset - c->st->header.snapshots_offset;
+    qcow2_snapshots_end(&it);
+    return status;
+}
+
+int qcow2_mend_snapshot_table(struct qcow2_check *c)
+{
+    struct qcow2_header *h = &c->st->header;
+    uint64_t old = h->snapshots_offset, length, table;
+    int status;
+
+    if (!c->mended_snapshots) {
+        return FMT_OK;
+    }
+    status = measure(c, &length);
+    if (!status) {
+        status = qcow2_snapshot_table_write(c->im, UINT32_MAX, 0, &table);
+    }
+    /* counted, and in place, before the header leads to it */
+    if (!status) {
+        status = qcow2_cache_write_back(c->im, QCOW2_KIND_L1);
+    }
+    if (status) {
+        return status;
+    }
+    h->snapshots_offset = table;
+    status = qcow2_header_fields(c->im);
+    if (!status) {
+        status =
+            qcow2_lower(c->im, old >> h->cluster_bits, div_up(length, c->st->cluster_size), true);
+    }
+    return status ? status : qcow2_settle(c->im);
+}
