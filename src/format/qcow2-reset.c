@@ -32,7 +32,7 @@ bool qcow2_can_reset(struct fmt_image *im)
     const struct qcow2_state *st = im->state;
 
     return st->header.version >= 3 && !st->header.n_snapshots && !st->bitmaps.n &&
-           st->header.crypt_method == QCOW2_CRYPT_NONE && !st->has_data_file &&
+           st->header.crypt_method != QCOW2_CRYPT_LUKS && !st->has_data_file &&
            l1_clusters(st) + 3 <= 1ull << st->refblock_bits;
 }
 
