@@ -29,7 +29,7 @@
 #define VMDK_MAX_GTES 512u                          /* entries in a grain table */
 #define VMDK_MAX_GRAIN (2u << 20)                   /* bytes; qemu-img: 1 GiB */
 #define VMDK_MAX_GRAIN_SECTORS 0x200000ull          /* above is "invalid" */
-#define VMDK_MAX_TABLES (512u << 20)                /* entries in a grain directory */
+#define VMDK_MAX_TABLES (32u << 20)                 /* entries in a grain directory */
 #define VMDK_MAX_NAME 4095u                         /* bytes of parentFileNameHint */
 #define VMDK_MAX_CAPACITY (INT64_MAX / VMDK_SECTOR) /* sectors */
 
