@@ -367,7 +367,7 @@ struct abi_extent {
     uint32_t handle;
     uint16_t kind;  /* enum abi_extent_kind */
     uint16_t flags; /* enum abi_extent_flags */
-    uint32_t codec; /* enum abi_codec_id; of DATA: NONE, or the cipher the bytes are stored in */
+    uint32_t codec; /* enum abi_codec_id; with an offset, the cipher of what is stored there */
     uint32_t reserved;
 };
 _Static_assert(sizeof(struct abi_extent) == 48, "abi_extent");

@@ -172,7 +172,7 @@ static void run_from_extent(CopyRun *run, Layer *layer, guint depth, gboolean ha
     switch (e->kind) {
     case ABI_EXT_DATA:
         run->data = run->present = TRUE;
-        run->has_offset = (e->flags & ABI_EXTF_OFFSET) != 0 && e->codec == ABI_CODEC_NONE;
+        run->has_offset = (e->flags & ABI_EXTF_OFFSET) != 0;
         break;
     case ABI_EXT_COOKED:
         run->data = run->present = TRUE;
@@ -188,6 +188,8 @@ static void run_from_extent(CopyRun *run, Layer *layer, guint depth, gboolean ha
         run->has_offset = (e->flags & ABI_EXTF_OFFSET) != 0;
         break;
     }
+    /* what is stored there is not what the guest sees */
+    run->has_offset = run->has_offset && e->codec == ABI_CODEC_NONE;
     if (run->has_offset) {
         run->offset = e->file_offset;
         run->file = image_file_by_handle(layer->img, e->handle);

@@ -130,7 +130,7 @@ static struct abi_extent extent_of(struct fmt_image *im, const struct entry *e, 
         x.flags |= ABI_EXTF_OFFSET;
         x.file_offset = e->offset + within;
         x.handle = qcow2_data_handle(im);
-        x.codec = kind == ABI_EXT_DATA ? qcow2_cipher(im) : ABI_CODEC_NONE;
+        x.codec = qcow2_cipher(im);
     }
     return x;
 }
