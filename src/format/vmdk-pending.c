@@ -53,7 +53,7 @@ int vmdk_pending_make(struct fmt_image *im, uint64_t guest, struct vmdk_pending 
 
     /* an entry has 32 bits for a sector */
     if (w->end / VMDK_SECTOR > UINT32_MAX) {
-        return vmdk_fail_errno(im, VMDK_EFBIG);
+        return vmdk_fail_errno(im, VMDK_EINVAL);
     }
     if (w->n_pending == w->room_pending) {
         int status = grow(im, w);
