@@ -122,8 +122,8 @@ struct Image {
     struct abi_facts facts;
 
     char *backing_name, *backing_full, *backing_format, *data_name;
-    char *key_secret;     /* id of what opened it; NULL: nothing did */
-    char *encrypt_format; /* "aes" or "luks"; NULL: not told */
+    char *key_secret;              /* id of what opened it; NULL: nothing did */
+    char *encrypt_format;          /* "aes" or "luks"; NULL: not told */
     ImageOptions *backing_options; /* overrides of "backing.*"; NULL: none */
     gboolean backing_none;         /* "backing": null */
     Image *backing;
