@@ -49,6 +49,12 @@ my @rows = (
       'convert -f raw -O qcow2 -c -o compression_type=zstd fs.raw OUT', 'out', 'fs.raw' ],
     [ 'convert zstd to raw',        'convert -f qcow2 -O raw fs.zstd OUT', 'out', 'fs.raw' ],
     [ 'create 1 TiB vmdk',          'create -q -f vmdk OUT 1T', 'out' ],
+    [ 'convert raw to aes',
+      'convert --object secret,id=s,data=x -f raw -O qcow2'
+      . ' -o encrypt.format=aes,encrypt.key-secret=s fs.raw OUT', 'out', 'fs.raw' ],
+    [ 'convert aes to raw',
+      'convert --object secret,id=s,data=x --image-opts'
+      . ' driver=qcow2,encrypt.key-secret=s,file.filename=fs.aes -O raw OUT', 'out', 'fs.raw' ],
     [ 'convert raw to vmdk',        'convert -f raw -O vmdk fs.raw OUT', 'out', 'fs.raw', 1 ],
     [ 'convert vmdk to raw',        'convert -f vmdk -O raw fs.vmdk OUT', 'out', 'fs.raw', 1 ],
     [ 'map --output=json, vmdk',    'map --output=json fs.vmdk' ],
@@ -160,6 +166,8 @@ sub prepare
     run($qemu, qw(convert -f raw -O qcow2 fs.raw fs.qcow2));
     run($qemu, qw(convert -f raw -O qcow2 -c fs.raw fs.deflate));
     run($qemu, qw(convert -f raw -O qcow2 -c -o compression_type=zstd fs.raw fs.zstd));
+    run($qemu, qw(convert --object secret,id=s,data=x -f raw -O qcow2 -o),
+        'encrypt.format=aes,encrypt.key-secret=s', qw(fs.raw fs.aes));
     run($qemu, qw(convert -f raw -O vmdk fs.raw fs.vmdk));
     run($qemu, qw(create -q -f vmdk tera.vmdk 1T));
     run($qemu, qw(create -q -f qcow2 small.qcow2 64M));
