@@ -55,8 +55,7 @@ gboolean copy_holes_look(CopyHoles *holes, Image *layer, IoFile *file, guint64 o
         holes->examined = TRUE;
         holes->worth = examine(layer);
     }
-    if (!holes->worth || file != image_file(layer) ||
-        !io_block_status(file, offset, *length, &data, &same, NULL) || !same) {
+    if (!holes->worth || !io_block_status(file, offset, *length, &data, &same, NULL) || !same) {
         return FALSE;
     }
     *length = MIN(*length, same);

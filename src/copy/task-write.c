@@ -22,6 +22,7 @@ typedef struct {
     const guint8 *bytes;   /* NULL: zeros */
     guint32 handle, codec; /* of the step */
     gboolean offload;      /* bytes are not there: the store copies them */
+    gboolean stored;       /* zeros are bytes like others here: the target cannot mark them */
 } Write;
 
 typedef struct {
@@ -116,6 +117,7 @@ static gboolean prepare(Writer *w, const struct abi_extent *step, Write *ret, gu
         segment = segment_at(w, step->guest_offset);
         if (segment && !segment->bytes) {
             ret->bytes = step->length <= COPY_BUFFER_SIZE ? w->plan->zeros : NULL;
+            ret->stored = TRUE;
         } else if (segment) {
             ret->offload = segment->offload;
             ret->bytes = segment->bytes + (step->guest_offset - segment->ask.guest_offset);
@@ -133,8 +135,9 @@ static gboolean prepare(Writer *w, const struct abi_extent *step, Write *ret, gu
         return TRUE;
     case ABI_EXT_FILL_ZERO:
         segment = segment_at(w, step->guest_offset);
-        if (segment && !segment->bytes && step->length <= COPY_BUFFER_SIZE) {
-            ret->bytes = w->plan->zeros;
+        if (segment && !segment->bytes) {
+            ret->bytes = step->length <= COPY_BUFFER_SIZE ? w->plan->zeros : NULL;
+            ret->stored = TRUE;
         } else if (!step->handle && step->length <= FILL_ALONG) {
             ret->bytes = bytes_at(w->task, step->guest_offset, step->length);
         }
@@ -151,7 +154,7 @@ static gboolean prepare(Writer *w, const struct abi_extent *step, Write *ret, gu
 
 static gboolean store(const Writer *w, const Write *write, GError **error)
 {
-    const struct abi_extent step = {
+    struct abi_extent step = {
         .guest_offset = write->guest,
         .length = write->length,
         .file_offset = write->offset,
@@ -159,8 +162,23 @@ static gboolean store(const Writer *w, const Write *write, GError **error)
         .kind = ABI_EXT_DATA,
         .codec = write->codec,
     };
-    return image_store(w->plan->job->target, &step, write->bytes, copy_reader_worker(w->reader),
-                       error);
+    const guint8 *bytes = write->bytes;
+    guint64 left = write->length;
+
+    if (!bytes && write->stored && write->codec == ABI_CODEC_NONE) {
+        bytes = w->plan->zeros;
+        step.length = MIN(left, COPY_BUFFER_SIZE);
+    }
+    while (image_store(w->plan->job->target, &step, bytes, copy_reader_worker(w->reader), error)) {
+        left -= step.length;
+        if (!left) {
+            return TRUE;
+        }
+        step.guest_offset += step.length;
+        step.file_offset += step.length;
+        step.length = MIN(left, COPY_BUFFER_SIZE);
+    }
+    return FALSE;
 }
 
 /* Have the store copy the bytes of a guest range. *ret_copied: how many it did. */

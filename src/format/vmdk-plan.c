@@ -55,10 +55,8 @@ static int plan_new(struct vmdk_plan *p, const struct part *part, bool has_old)
         put(p, ABI_EXT_FILL_OLD, part->base, part->from, grain->place);
         steps += part->from - part->base;
     }
-    if (!part->zero) {
-        put_own(p, part, grain->place);
-        steps += part->end - part->from;
-    }
+    put_own(p, part, grain->place);
+    steps += part->end - part->from;
     if (has_old) {
         put(p, ABI_EXT_FILL_OLD, part->end, end, grain->place + (part->end - part->base));
         steps += end - part->end;
