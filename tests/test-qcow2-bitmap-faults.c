@@ -48,9 +48,9 @@ static const Row rows[] = {
       DISK,
       FALSE,
       { { "add", "n", 512 },
-        { "add", "m", 1024 },
-        { "set", "m", .at = 400, BITS },
-        { "set", "n", .at = 3, BITS } } },
+        { "set", "n", .at = 3, BITS },
+        { "add", "m", 1024 }, /* if it fails, what was done to "n" stands */
+        { "set", "m", .at = 400, BITS } } },
     { "add-drop",
       SMALL,
       DISK,
