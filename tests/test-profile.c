@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Each fact of src/profile is shown by a recorded case: between the version before and the first
- * one with it, and again where it ends, that case's outcome changes. The facts that are assumed
- * are told, with the reason.
+ * one with it, and again where it ends, that case's outcome changes.
  */
 #include "config.h"
 
@@ -12,8 +11,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-#define ASSUMED "assumed: "
 
 static const struct {
     const char *name;
@@ -97,11 +94,6 @@ static void test_fact(gconstpointer data)
     g_autofree char *bucket = g_strndup(facts[i].shown_by, strcspn(facts[i].shown_by, "/"));
     g_autoptr(GError) error = NULL;
 
-    if (g_str_has_prefix(facts[i].shown_by, ASSUMED)) {
-        g_assert_cmpuint(strlen(facts[i].shown_by), >, strlen(ASSUMED));
-        g_test_message("%s is %s", facts[i].name, facts[i].shown_by);
-        return;
-    }
     g_autoptr(GPtrArray) cases = twin_cases_load(dir, bucket, &error);
     g_assert_no_error(error);
     const struct twin_case *c = find_case(cases, facts[i].shown_by);

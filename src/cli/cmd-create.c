@@ -83,7 +83,7 @@ static gboolean backing_without_format(CreateOptions *options, const char *filen
                    "use of this image requires potentially unsafe format probing");
         return TRUE;
     }
-    if (found != NULL && !profile_has(FACT_DETECTED_FORMAT_LINE)) {
+    if (found != NULL && !profile_has(FACT_HINT_NEWLINE)) {
         /* Those versions forgot the newline. */
         fprintf(stderr,
                 "%s: %s: Backing file specified without backing format\n"

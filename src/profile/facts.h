@@ -3,8 +3,7 @@
  * PROFILE_FACT(NAME, since, until, case, what)
  * since/until: major * 10000 + minor * 100; since 0 = from the first on, until 0 = still so. The
  * case, BUCKET/TARGET/NAME, is one whose recorded outcome changes there, as tests/test-profile sees
- * to; "assumed: REASON" where no recording can show it. No include guard: read several times with
- * different definitions of PROFILE_FACT.
+ * to. No include guard: read several times with different definitions of PROFILE_FACT.
  */
 PROFILE_FACT(INFO_CHILDREN, 80000, 0, "info/qcow2/bitmaps",
              "info shows the child nodes of an image")
@@ -23,15 +22,12 @@ PROFILE_FACT(SNAPSHOT_COLUMNS, 90000, 0, "info/qcow2/snapshots",
              "the columns of the snapshot table are apart, and wider")
 PROFILE_FACT(BACKING_FORMAT_NEEDED, 60100, 0, "create/qcow2/backing-no-fmt",
              "a backing file without its format is refused, not guessed")
-PROFILE_FACT(DETECTED_FORMAT_LINE, 80100, 0, "create/qcow2/backing-no-fmt",
-             "the hint about the detected format ends with a newline")
+PROFILE_FACT(HINT_NEWLINE, 80100, 0, "create/qcow2/backing-no-fmt",
+             "a hint behind an error or warning ends with a newline")
 PROFILE_FACT(INFO_DATA_FILE, 80000, 90100, "create/qcow2/opt-data_file-d.raw",
              "info shows the external data file among the child nodes")
 PROFILE_FACT(QCOW2_RESERVED_BITS, 60200, 0, "check/qcow2/damaged-reftable-offset-zero",
              "check looks at the reserved bits of a qcow2's tables")
-PROFILE_FACT(BITMAPS_HINT_LINE, 80100, 0,
-             "assumed: no recorded case loses bitmaps; the hint is like DETECTED_FORMAT_LINE's",
-             "the hint about lost bitmaps ends with a newline")
 PROFILE_FACT(LUKS_DETACHED_HEADER, 90000, 0, "luks/luks/create-info",
              "info tells whether a LUKS header stands apart")
 PROFILE_FACT(AMEND_BACKING, 0, 60100, "amend/qcow2/backing",
