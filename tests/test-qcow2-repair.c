@@ -231,6 +231,86 @@ static void test_open_dirty(void)
     opened_clear(&o);
 }
 
+/* ---- bitmaps ---- */
+
+#define DIRECTORY 0xa000
+#define TABLE 0xb000
+#define BITS 0xc000
+#define FAR 0x10000000
+
+/* sound() with one bitmap, all of it where the counts say. */
+static Builder *with_bitmap(void)
+{
+    static const guint8 name[8] = "bm";
+    Builder *b = sound();
+    guint8 ext[24] = { 0 };
+
+    be32_store(ext, 1);
+    be64_store(ext + 8, 32);
+    be64_store(ext + 16, DIRECTORY);
+    builder_extension(b, QCOW2_EXT_BITMAPS, ext, sizeof ext);
+    builder_put64(b, QCOW2_H_AUTOCLEAR, QCOW2_AUTOCLEAR_BITMAPS);
+    builder_put64(b, DIRECTORY, TABLE);
+    builder_put32(b, DIRECTORY + 8, 1);
+    builder_put32(b, DIRECTORY + 12, QCOW2_BITMAP_AUTO);
+    builder_put32(b, DIRECTORY + 16, 0x01100002); /* type, granularity 64 KiB, name */
+    builder_put64(b, DIRECTORY + 20, 0);
+    builder_put(b, DIRECTORY + QCOW2_BITMAP_HEAD, name, sizeof name);
+    builder_put64(b, TABLE, BITS);
+    builder_put64(b, BITS, 1);
+    builder_put64(b, BITS + 0xff8, 0);
+    for (guint cluster = DIRECTORY >> 12; cluster <= BITS >> 12; cluster++) {
+        builder_put16(b, COUNTS + 2 * cluster, 1);
+    }
+    return b;
+}
+
+typedef struct {
+    const char *name;
+    guint64 offset, value;   /* in with_bitmap() */
+    guint64 offset2, value2; /* 0: nothing more */
+    guint left;              /* corruptions once the image was closed */
+} BitmapRow;
+
+static const BitmapRow bitmap_rows[] = {
+    { "sound", BITS, 1, 0, 0, 0 },
+    { "table-outside", DIRECTORY, FAR, 0, 0, 0 },
+    { "bits-outside", TABLE, FAR, 0, 0, 0 },
+    /* what else is wrong stays, and so does the bitmap */
+    { "bits-outside-and-more", TABLE, FAR, L2, 0x5002 | FLAG, 2 },
+};
+
+static void test_bitmap(gconstpointer data)
+{
+    const BitmapRow *row = data;
+    g_autoptr(Builder) b = with_bitmap();
+    g_autoptr(GBytes) bytes = NULL;
+    struct abi_check found;
+    Opened o;
+
+    builder_put64(b, row->offset, row->value);
+    if (row->offset2 != 0) {
+        builder_put64(b, row->offset2, row->value2);
+    }
+    opened_init(&o, b, ABI_OPEN_WRITE | ABI_OPEN_CHECK, 0);
+    g_assert_cmpint(o.status, ==, FMT_OK);
+    g_assert_cmpint(check(&o, BOTH, &found, NULL), ==, FMT_OK);
+    g_assert_cmpint(check(&o, 0, &found, NULL), ==, FMT_OK);
+    g_assert_cmpint(qcow2_driver.close(&o.im), ==, FMT_OK);
+    bytes = mem_env_bytes(o.mem, 0);
+    opened_clear(&o);
+
+    Builder rest = { .bytes = g_byte_array_new() };
+    g_byte_array_append(rest.bytes, g_bytes_get_data(bytes, NULL), (guint)g_bytes_get_size(bytes));
+    opened_init(&o, &rest, ABI_OPEN_CHECK, 0);
+    g_assert_cmpint(o.status, ==, FMT_OK);
+    g_assert_cmpint(check(&o, 0, &found, NULL), ==, FMT_OK);
+    g_assert_cmpuint(found.corruptions, ==, row->left);
+    g_assert_cmpuint(found.leaks, ==, 0);
+    opened_clear(&o);
+    g_byte_array_unref(rest.bytes);
+}
+
 /* ---- cut short ---- */
 
 /* The guest clusters of sound(), wherever they are; one that cannot be read shall be zeros. */
@@ -305,6 +385,11 @@ int main(int argc, char **argv)
 
         g_test_add_data_func(path, &rows[i], test_row);
         g_test_add_data_func(cut, &rows[i], test_cut_short);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(bitmap_rows); i++) {
+        g_autofree char *path = g_strdup_printf("/qcow2/repair/bitmap/%s", bitmap_rows[i].name);
+
+        g_test_add_data_func(path, &bitmap_rows[i], test_bitmap);
     }
     g_test_add_func("/qcow2/repair/need-rebuild", test_need_rebuild);
     g_test_add_func("/qcow2/repair/read-only", test_read_only);

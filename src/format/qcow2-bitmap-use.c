@@ -97,7 +97,7 @@ int qcow2_bitmaps_use(struct fmt_image *im)
     const struct qcow2_state *st = im->state;
 
     if (!st->bitmaps.n || (st->writer->bitmaps && st->writer->bitmaps->old) ||
-        (im->flags & (ABI_OPEN_INACTIVE | ABI_OPEN_CHECK))) {
+        (im->flags & ABI_OPEN_INACTIVE) || ((im->flags & ABI_OPEN_CHECK) && !st->mend_bitmaps)) {
         return FMT_OK;
     }
     int status = qcow2_bitmap_work_make(im);

@@ -68,6 +68,7 @@ static int check_bitmaps(struct qcow2_check *c)
         return FMT_OK;
     }
     int status = qcow2_count(c, d->directory_offset, d->directory_size);
+    uint64_t before = c->ret->corruptions;
     qcow2_bitmaps_begin(c->im, &it);
     while (!status && more) {
         status = qcow2_bitmaps_next(&it, &b, &more);
@@ -76,6 +77,9 @@ static int check_bitmaps(struct qcow2_check *c)
         }
     }
     qcow2_bitmaps_end(&it);
+    if (c->first_turn) {
+        c->bitmap_errors = c->ret->corruptions - before;
+    }
     return status;
 }
 

@@ -264,6 +264,10 @@ int qcow2_check(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
         qcow2_writer_free(im);
     }
     st->mend_snapshots = false;
+    /* Closing mends those of an image that is sound apart from them; where other counts are wrong,
+     * a place that looks free may not be. */
+    st->mend_bitmaps = !status && (im->flags & ABI_OPEN_WRITE) && c.bitmap_errors &&
+                       ret->corruptions == c.bitmap_errors && !ret->check_errors;
     if (status) {
         /* what was found so far is told even so */
         struct abi_result kept = *im->env->result;

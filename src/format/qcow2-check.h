@@ -47,6 +47,8 @@ struct qcow2_check {
                                    reference reaches into it */
     uint64_t max_refcount; /* that the image can store */
 
+    uint64_t bitmap_errors; /* corruptions that are a bitmap's place behind the end of the file */
+
     uint32_t mended_snapshots; /* entries that the snapshot table needs anew, or loses */
 
     /* the window */

@@ -118,6 +118,7 @@ struct qcow2_state {
     bool has_data_file_name;
     uint32_t stale_bitmaps; /* bitmaps extensions that were passed over */
 
+    bool mend_bitmaps; /* a check found some behind the end of the file: closing writes them anew */
     bool mend_snapshots; /* the snapshot table is read though entries have too much extra data */
     bool told_corrupt;   /* qcow2_corrupt() spoke */
     bool dead;           /* ... and marked the image: nothing works any more */
