@@ -276,10 +276,11 @@ enum abi_fact_flags {
     ABI_FACT_HAS_SNAPSHOTS = 1 << 10,
     ABI_FACT_HAS_CLUSTER_SIZE = 1 << 11, /* info prints cluster_size */
     ABI_FACT_V2 = 1 << 12,               /* qcow2 compat 0.10 */
-    ABI_FACT_LAZY_REFCOUNTS = 1 << 13,
-    ABI_FACT_EXTENDED_L2 = 1 << 14,
+    ABI_FACT_BITMAP_CALL = 1 << 13,      /* the format has bitmaps: ABI_CALL_BITMAP is answered */
+    ABI_FACT_BITMAPS = 1 << 14,          /* and this image can hold some */
     ABI_FACT_CONTENT_ID = 1 << 15,
     ABI_FACT_PARENT_ID = 1 << 16, /* what is not allocated cannot be read with another */
+    ABI_FACT_COUNTED = 1 << 17,   /* clusters are counted: ABI_INFO_USED is answered */
 };
 
 struct abi_facts {
@@ -294,8 +295,10 @@ struct abi_facts {
     uint64_t vm_state_offset; /* OUT bytes */
     uint32_t content_id;      /* OUT with ABI_FACT_CONTENT_ID: another one after each writing */
     uint32_t parent_id;       /* OUT with ABI_FACT_PARENT_ID: what the backing file's has to be */
+    uint64_t look_span;       /* OUT bytes of the guest that qemu-img's driver tells of in one
+                                 answer, at multiples of it: map shows the seams; 0: all */
 };
-_Static_assert(sizeof(struct abi_facts) == 56, "abi_facts");
+_Static_assert(sizeof(struct abi_facts) == 64, "abi_facts");
 ABI_AT(abi_facts, format, 8);
 ABI_AT(abi_facts, flags, 12);
 ABI_AT(abi_facts, virtual_size, 16);
@@ -306,6 +309,7 @@ ABI_AT(abi_facts, snapshots, 36);
 ABI_AT(abi_facts, vm_state_offset, 40);
 ABI_AT(abi_facts, content_id, 48);
 ABI_AT(abi_facts, parent_id, 52);
+ABI_AT(abi_facts, look_span, 56);
 
 enum abi_info_part {
     ABI_INFO_SPECIFIC = 0,  /* the members of format-specific.data; "type" is the format. U64 "file"

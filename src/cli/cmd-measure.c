@@ -136,8 +136,8 @@ static gboolean measure(const char *format, Image *source, Measured *ret, GError
                              !image_measure(format, size, options, source, &data, sizes, error))) {
         return FALSE;
     }
-    ret->has_bitmaps = sizes->bitmap_unit != 0 && image_format(source) == ABI_FORMAT_QCOW2 &&
-                       (image_facts(source)->flags & ABI_FACT_V2) == 0;
+    ret->has_bitmaps =
+        sizes->bitmap_unit != 0 && (image_facts(source)->flags & ABI_FACT_BITMAPS) != 0;
     return !ret->has_bitmaps ||
            copy_measure_bitmaps(source, sizes->bitmap_unit, &ret->bitmaps, error);
 }

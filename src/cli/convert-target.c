@@ -83,10 +83,7 @@ static gboolean check_bitmaps(const ConvertTarget *t, GPtrArray *sources, GError
     if (sources->len > 1) {
         return refuse(error, "Copying bitmaps only possible with single source%s", "");
     }
-    if (image_format(sources->pdata[0]) != ABI_FORMAT_QCOW2) {
-        return refuse(error, "Source lacks bitmap support%s", "");
-    }
-    if ((image_facts(sources->pdata[0])->flags & ABI_FACT_V2) != 0) {
+    if ((image_facts(sources->pdata[0])->flags & ABI_FACT_BITMAPS) == 0) {
         return refuse(error, "Source lacks bitmap support%s", "");
     }
     g_autoptr(GPtrArray) bitmaps = copy_bitmaps_list(sources->pdata[0], NULL, error);
@@ -155,7 +152,7 @@ static gboolean check_opened(ConvertTarget *t, guint64 total, GError **error)
     if (t->exists && t->compress && (flags & ABI_FACT_CAN_COMPRESS) == 0) {
         return refuse(error, "Compression not supported for this file format%s", "");
     }
-    if (t->bitmaps && (image_format(t->img) != ABI_FORMAT_QCOW2 || (flags & ABI_FACT_V2) != 0)) {
+    if (t->bitmaps && (flags & ABI_FACT_BITMAPS) == 0) {
         return refuse(error, "Format driver '%s' does not support bitmaps",
                       image_format_name(t->img));
     }

@@ -34,6 +34,12 @@ static gboolean refuse(GError **error, const char *format, ...)
     return FALSE;
 }
 
+/* Does its format know of bitmaps? Whether this image can hold one is the driver's to say. */
+static gboolean has_bitmaps(const Image *img)
+{
+    return (image_facts(img)->flags & ABI_FACT_BITMAP_CALL) != 0;
+}
+
 /* The bitmap called name of img. *ret NULL: there is none. */
 static gboolean find(Image *img, const char *name, CopyBitmap **ret, guint64 *ret_size,
                      GError **error)
@@ -46,7 +52,7 @@ static gboolean find(Image *img, const char *name, CopyBitmap **ret, guint64 *re
 
     *ret = NULL;
     /* longer than any name can be: the question has no room for it */
-    if (image_format(img) != ABI_FORMAT_QCOW2 || *name == '\0' || strlen(name) > G_MAXUINT16 / 32) {
+    if (!has_bitmaps(img) || *name == '\0' || strlen(name) > G_MAXUINT16 / 32) {
         return TRUE;
     }
     bitmap_question_begin(&q, "find", 0);
@@ -121,7 +127,6 @@ static guint64 default_granularity(Image *img)
 gboolean copy_bitmap_edit_add(CopyBitmapEdit *edit, guint64 granularity, GError **error)
 {
     g_auto(BitmapQuestion) q = { 0 };
-    const char *lacking = NULL;
 
     if (*edit->name == '\0') {
         return refuse(error, "Bitmap name cannot be empty");
@@ -136,17 +141,16 @@ gboolean copy_bitmap_edit_add(CopyBitmapEdit *edit, guint64 granularity, GError 
     if (edit->bitmap != NULL) {
         return refuse(error, "Bitmap already exists: %s", edit->name);
     }
-    if (image_format(edit->img) != ABI_FORMAT_QCOW2) {
+    if (!has_bitmaps(edit->img)) {
         return refuse(error, "Can't store persistent bitmaps to " NODE ": %s", g_strerror(ENOTSUP));
     }
-    if ((image_facts(edit->img)->flags & ABI_FACT_V2) != 0) {
-        lacking = "Cannot store dirty bitmaps in qcow2 v2 files";
-    } else if (strlen(edit->name) > COPY_BITMAP_MAX_NAME) {
-        lacking = "Name length exceeds maximum (" G_STRINGIFY(COPY_BITMAP_MAX_NAME) " characters)";
-    }
-    if (lacking != NULL) {
-        return refuse(error, "Can't make bitmap '%s' persistent in '" NODE "': %s", edit->name,
-                      lacking);
+    /* where there can be none that is told first, by the driver */
+    if ((image_facts(edit->img)->flags & ABI_FACT_BITMAPS) != 0 &&
+        strlen(edit->name) > COPY_BITMAP_MAX_NAME) {
+        return refuse(error,
+                      "Can't make bitmap '%s' persistent in '" NODE "': Name length exceeds "
+                      "maximum (" G_STRINGIFY(COPY_BITMAP_MAX_NAME) " characters)",
+                      edit->name);
     }
     bitmap_question_begin(&q, "add", 0);
     props_string(&q.props, "name", edit->name);
@@ -223,7 +227,7 @@ gboolean copy_bitmap_edit_store(CopyBitmapEdit *edit, GError **error)
         change(edit, "drop", FALSE, NULL);
         return FALSE;
     }
-    if (image_format(edit->img) != ABI_FORMAT_QCOW2) {
+    if (!has_bitmaps(edit->img)) {
         return TRUE;
     }
     bitmap_question_begin(&q, "store", 0);

@@ -35,7 +35,7 @@ static gboolean examine(Image *layer)
     const struct abi_facts *facts = image_facts(layer);
     guint64 size, occupied, limit;
 
-    if (image_format(layer) != ABI_FORMAT_QCOW2 || !facts->cluster_size ||
+    if (!(facts->flags & ABI_FACT_COUNTED) || !facts->cluster_size ||
         !io_size(image_file(layer), &size, NULL) ||
         !io_allocated(image_file(layer), &occupied, NULL)) {
         return FALSE;

@@ -12,9 +12,6 @@
 #define FIRST_EXTENTS 32u
 #define MOST_EXTENTS 1024u
 
-/* qemu-img looks at pieces of L2 tables of at most this many bytes. */
-#define L2_PIECE (64u << 10)
-
 typedef struct {
     Image *img;
     guint64 size;
@@ -45,16 +42,6 @@ static guint count_layers(Image *img, CopyWalkFlags flags)
     return n;
 }
 
-static guint64 span_of_look(const Image *img)
-{
-    const struct abi_facts *facts = image_facts(img);
-    guint entry = facts->flags & ABI_FACT_EXTENDED_L2 ? 16 : 8;
-
-    return image_format(img) == ABI_FORMAT_QCOW2
-               ? (guint64)MIN(facts->cluster_size, L2_PIECE) / entry * facts->cluster_size
-               : 0;
-}
-
 CopyWalk *copy_walk_new(Image *img, guint64 start, guint64 end, CopyWalkFlags flags)
 {
     CopyWalk *walk = g_new0(CopyWalk, 1);
@@ -65,7 +52,7 @@ CopyWalk *copy_walk_new(Image *img, guint64 start, guint64 end, CopyWalkFlags fl
     for (guint i = 0; i < walk->n_layers; i++) {
         walk->layers[i].img = img;
         walk->layers[i].size = image_size(img);
-        walk->layers[i].span = span_of_look(img);
+        walk->layers[i].span = image_facts(img)->look_span;
         walk->layers[i].ask = FIRST_EXTENTS;
         img = image_backing(img);
     }

@@ -17,7 +17,7 @@ static int may_add(struct fmt_image *im, const struct qcow2_bitmap_args *args)
     const struct qcow2_bitmap_work *work = st->writer->bitmaps;
     uint64_t granularity = args->granularity;
 
-    if (st->header.version < 3 || !st->active.size) {
+    if (!st->active.size) {
         return fmt_fail(im->env, FMT_E_UNSUPPORTED);
     }
     if (!args->name.length || args->name.length > QCOW2_MAX_BITMAP_NAME ||
@@ -47,7 +47,8 @@ int qcow2_bitmap_add(struct fmt_image *im, const struct qcow2_bitmap_args *args,
                      struct props_writer *out)
 {
     struct qcow2_state *st = im->state;
-    int status = qcow2_writer_start(im);
+    int status =
+        st->header.version < 3 ? fmt_fail(im->env, QCOW2_E_BITMAP_V2) : qcow2_writer_start(im);
 
     if (!status) {
         status = qcow2_bitmap_work_make(im);

@@ -8,6 +8,8 @@
 
 /* limit: 2^63 - 1 bytes is more than qemu-img can count */
 #define MAX_SIZE INT64_MAX
+/* qemu-img looks at pieces of L2 tables of at most this many bytes */
+#define L2_PIECE (64u << 10)
 
 uint32_t qcow2_probe(const uint8_t *head, uint32_t length)
 {
@@ -305,8 +307,9 @@ void qcow2_fill_facts(const struct qcow2_state *st, struct abi_facts *facts)
         { h->n_snapshots && !st->has_data_file, ABI_FACT_HAS_SNAPSHOTS },
         { true, ABI_FACT_HAS_CLUSTER_SIZE },
         { h->version < 3, ABI_FACT_V2 },
-        { h->compatible & QCOW2_COMPAT_LAZY_REFCOUNTS, ABI_FACT_LAZY_REFCOUNTS },
-        { st->extended_l2, ABI_FACT_EXTENDED_L2 },
+        { true, ABI_FACT_BITMAP_CALL },
+        { h->version >= 3, ABI_FACT_BITMAPS },
+        { true, ABI_FACT_COUNTED },
     };
 
     facts->format = ABI_FORMAT_QCOW2;
@@ -320,6 +323,8 @@ void qcow2_fill_facts(const struct qcow2_state *st, struct abi_facts *facts)
     facts->codec = h->compression == QCOW2_COMPRESSION_ZSTD ? ABI_CODEC_ZSTD : ABI_CODEC_DEFLATE;
     facts->snapshots = st->has_data_file ? 0 : h->n_snapshots;
     facts->vm_state_offset = align_up(st->active.size, qcow2_l2_span(st));
+    facts->look_span =
+        min_u64(st->cluster_size, L2_PIECE) / (st->extended_l2 ? 16 : 8) * st->cluster_size;
 }
 
 void qcow2_put_names(const struct qcow2_state *st, struct props_writer *props)

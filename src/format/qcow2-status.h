@@ -234,6 +234,7 @@ enum qcow2_status {
     QCOW2_E_BITMAP_NO_ROOM = -1601,
     QCOW2_E_BITMAP_TOO_LARGE = -1602,
     QCOW2_E_BITMAP_DIR_UPDATE = -1603,
+    QCOW2_E_BITMAP_V2 = -1604,
 };
 
 #endif

@@ -33,7 +33,9 @@ gboolean image_take_facts(Image *img, const CellCall *call, GError **error)
     if (facts.virtual_size > G_MAXINT64 - IMAGE_SECTOR ||
         (facts.cluster_size != 0 &&
          (!power_of_two(facts.cluster_size) || facts.cluster_size > MAX_CLUSTER ||
-          !power_of_two(facts.subcluster_size) || facts.subcluster_size > facts.cluster_size))) {
+          !power_of_two(facts.subcluster_size) || facts.subcluster_size > facts.cluster_size)) ||
+        (facts.look_span != 0 &&
+         (facts.cluster_size == 0 || facts.look_span % facts.cluster_size != 0))) {
         return fail(error, "The cell's answer is out of bounds");
     }
     img->facts = facts;

@@ -139,6 +139,7 @@ static const WordsRow create_rows[] = {
     { QCOW2_E_BITMAP_NO_ROOM, 0, "Not enough space in the bitmap directory", EFBIG },
     { QCOW2_E_BITMAP_TOO_LARGE, 0,
       "Too much space will be occupied by the bitmap. Use larger granularity", EFBIG },
+    { QCOW2_E_BITMAP_V2, 0, "Cannot store dirty bitmaps in qcow2 v2 files", ENOTSUP },
     { QCOW2_E_BITMAP_DIR_UPDATE, 0, "Can't update bitmap directory: Invalid argument", EINVAL },
 
     BROKEN(QCOW2_X_DATA_UNALIGNED, "Data cluster offset {0#} unaligned (guest offset: {1#})"),
