@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The images of a row: made, and read as their guest would. */
+#include "config.h"
+
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/kill-rows.h"
+#include "tests/kill-work.h"
+
+static const char *folder;
+
+void kill_enter(const char *name)
+{
+    folder = name;
+    /* external data files are looked for there */
+    g_assert_cmpint(g_chdir(folder), ==, 0);
+}
+
+Image *kill_open(const char *format, const char *name, ImageFlags flags, GError **error)
+{
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    g_autoptr(ImageSpec) spec = image_spec_from_name(path, format, error);
+
+    return spec != NULL ? image_open(spec, flags | IMAGE_NO_LOCK, IO_NO_FLUSH, error) : NULL;
+}
+
+/* "FORMAT NAME", as it is now or as a snapshot of it was. NULL and a reason if it is not to be
+ * read. */
+static GByteArray *read_guest(const char *image, const char *snapshot, GError **error)
+{
+    g_auto(GStrv) words = g_strsplit(image, " ", 2);
+    g_autoptr(Image) img = kill_open(words[0], words[1], 0, error);
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+
+    if (img == NULL || (snapshot != NULL && !image_select_snapshot(img, snapshot, error))) {
+        return NULL;
+    }
+    g_byte_array_set_size(bytes, (guint)image_size(img));
+    if (!image_read(img, 0, bytes->data, bytes->len, error)) {
+        return NULL;
+    }
+    return g_steal_pointer(&bytes);
+}
+
+void kill_guest_clear(KillGuest *guest)
+{
+    for (guint i = 0; i < KILL_MOST_IMAGES; i++) {
+        g_clear_pointer(&guest->image[i], g_byte_array_unref);
+    }
+    for (guint i = 0; i < KILL_MOST_SNAPSHOTS; i++) {
+        g_clear_pointer(&guest->snapshot[i], g_byte_array_unref);
+    }
+}
+
+gboolean kill_look(const KillRow *row, KillGuest *guest, GError **error)
+{
+    for (guint i = 0; i < KILL_MOST_IMAGES && row->images[i] != NULL; i++) {
+        guest->image[i] = read_guest(row->images[i], NULL, error);
+        if (guest->image[i] == NULL) {
+            g_prefix_error(error, "%s: ", row->images[i]);
+            return FALSE;
+        }
+    }
+    for (guint i = 0; i < KILL_MOST_SNAPSHOTS && row->snapshots[i] != NULL; i++) {
+        guest->snapshot[i] = read_guest(row->images[0], row->snapshots[i], error);
+        if (guest->snapshot[i] == NULL) {
+            g_prefix_error(error, "snapshot %s: ", row->snapshots[i]);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* ---- made ---- */
+
+static void write_bytes(const char *words)
+{
+    g_auto(GStrv) w = g_strsplit(words, " ", -1);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Image) img = kill_open(w[2], w[1], IMAGE_WRITE, &error);
+    gsize length = (gsize)atol(w[4]);
+    g_autofree guint8 *bytes = g_malloc(length);
+
+    g_assert_no_error(error);
+    for (gsize i = 0; i < length; i++) {
+        bytes[i] = (guint8)(atoi(w[5]) + i / 512);
+    }
+    image_write(img, (guint64)atol(w[3]), bytes, length, &error);
+    g_assert_no_error(error);
+    image_close(img, &error);
+    g_assert_no_error(error);
+}
+
+static void poke(const char *words)
+{
+    g_auto(GStrv) w = g_strsplit(words, " ", -1);
+    g_autofree char *path = g_build_filename(folder, w[1], NULL);
+    FILE *file = g_fopen(path, "r+b");
+
+    g_assert_nonnull(file);
+    g_assert_cmpint(fseek(file, atol(w[2]), SEEK_SET), ==, 0);
+    for (const char *hex = w[3]; *hex != '\0'; hex += 2) {
+        fputc(g_ascii_xdigit_value(hex[0]) * 16 + g_ascii_xdigit_value(hex[1]), file);
+    }
+    g_assert_cmpint(fclose(file), ==, 0);
+}
+
+static void copy_file(const char *words)
+{
+    g_auto(GStrv) w = g_strsplit(words, " ", -1);
+    g_autofree char *from = g_build_filename(folder, w[1], NULL);
+    g_autofree char *to = g_build_filename(folder, w[2], NULL);
+    g_autofree char *bytes = NULL;
+    gsize length = 0;
+
+    g_assert_true(g_file_get_contents(from, &bytes, &length, NULL));
+    g_assert_true(g_file_set_contents(to, bytes, (gssize)length, NULL));
+}
+
+void kill_set_up(const KillRow *row)
+{
+    for (guint i = 0; i < KILL_MOST_SETUP && row->setup[i] != NULL; i++) {
+        if (g_str_has_prefix(row->setup[i], "write ")) {
+            write_bytes(row->setup[i]);
+        } else if (g_str_has_prefix(row->setup[i], "poke ")) {
+            poke(row->setup[i]);
+        } else if (g_str_has_prefix(row->setup[i], "copy ")) {
+            copy_file(row->setup[i]);
+        } else {
+            g_autofree char *text = NULL;
+            int status = kill_run(folder, row->setup[i], &text);
+
+            if (status != 0) {
+                g_error("%s: %s: status %d: %s", row->name, row->setup[i], status, text);
+            }
+        }
+    }
+}
