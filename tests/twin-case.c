@@ -25,6 +25,7 @@ void twin_case_free(struct twin_case *c)
     g_strfreev(c->run);
     g_clear_pointer(&c->observe, g_ptr_array_unref);
     g_strfreev(c->env);
+    g_free(c->unchecked);
     g_free(c);
 }
 
@@ -166,6 +167,14 @@ static gboolean parse_umask(struct twin_case *c, JsonNode *node, GError **error)
     return TRUE;
 }
 
+static gboolean parse_unchecked(struct twin_case *c, JsonNode *node, GError **error)
+{
+    if (json_node_get_value_type(node) != G_TYPE_STRING || !*json_node_get_string(node))
+        return twin_json_fail(error, "not a reason");
+    c->unchecked = g_strdup(json_node_get_string(node));
+    return TRUE;
+}
+
 static const struct {
     const char *key;
     gboolean required;
@@ -174,7 +183,7 @@ static const struct {
     { "target", TRUE, parse_target },   { "name", TRUE, parse_name },
     { "setup", TRUE, parse_setup },     { "run", TRUE, parse_run },
     { "observe", TRUE, parse_observe }, { "env", FALSE, parse_env },
-    { "umask", FALSE, parse_umask },
+    { "umask", FALSE, parse_umask },    { "unchecked", FALSE, parse_unchecked },
 };
 
 /* Set @error to tell of the first key of @object that is not one of ours. */

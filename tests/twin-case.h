@@ -24,6 +24,7 @@ struct twin_case {
     GPtrArray *observe; /* of struct twin_command, asked afterwards */
     char **env;         /* NAME=VALUE for run and observe; never NULL */
     guint umask;        /* for run; 022 unless the table says otherwise */
+    char *unchecked;    /* why the installed qemu-img checks no result; NULL: it does */
 };
 
 void twin_case_free(struct twin_case *c);
