@@ -145,7 +145,8 @@ enum abi_job_op {
                                ret0: the host is to write zeros from the old size up to here, 0:
                                nowhere; the disk gets its size on stable storage with the next
                                FLUSH then */
-    ABI_JOB_MEASURE = 12,  /* in: abi_create + props; out: abi_measure */
+    ABI_JOB_MEASURE = 12,  /* in: abi_create + props; out: abi_measure; after a failure ret0 may be
+                               ABI_MEASURE_SIZE */
     ABI_JOB_SELECT = 13,   /* in: snapshot name; arg0: abi_select; reads then see it */
     ABI_JOB_CALL = 14,     /* arg0: enum abi_call; in/out: props */
     ABI_JOB_UNLOCK = 16,   /* in: the secret of an encrypted image, any bytes */
@@ -481,6 +482,8 @@ ABI_AT(abi_create, seed, 24);
  * then tells how many bytes of it, counted in units of abi_measure.unit, hold data; the first
  * question is asked without it. */
 #define ABI_MEASURE_SOURCE 1u
+/* The options are good, only the size is not. */
+#define ABI_MEASURE_SIZE 1u
 
 struct abi_measure {
     uint64_t required;        /* OUT bytes */

@@ -11,6 +11,7 @@
 #include "cli/size.h"
 #include "cli/snapshot-option.h"
 #include "copy/copy.h"
+#include "image/formats.h"
 #include "render/json.h"
 
 static struct {
@@ -89,11 +90,6 @@ static Image *open_source(const char *name, GError **error)
     return g_steal_pointer(&img);
 }
 
-/* What qemu-img makes images of, but this build has no options for: it cannot measure them. */
-static const char *const unmeasured[] = { "gluster", "iscsi", "nbd", "nfs", "parallels",
-                                          "qcow",    "qed",   "rbd", "ssh", "vdi",
-                                          "vhdx",    "vmdk",  "vpc", NULL };
-
 /* The options of the new image, as a driver reads them. */
 static GBytes *read_options(const char *format, GError **error)
 {
@@ -102,7 +98,7 @@ static GBytes *read_options(const char *format, GError **error)
 
     /* with those of a file, which it may become */
     options = create_options_new(format, "", &reason);
-    if (options == NULL && g_strv_contains(unmeasured, format)) {
+    if (options == NULL && format_made_there(format)) {
         g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED,
                     "Block driver '%s' does not support size measurement", format);
         return NULL;

@@ -8,6 +8,7 @@
 #include "cli/convert-target.h"
 #include "cli/create-options.h"
 #include "copy/bitmaps.h"
+#include "image/formats.h"
 
 /* The handle of an external data file, as image/ attaches it. */
 #define DATA_FILE_HANDLE 1
@@ -90,6 +91,13 @@ static gboolean check_bitmaps(const ConvertTarget *t, GPtrArray *sources, GError
     return bitmaps != NULL && (t->skip_broken || copy_bitmaps_check(bitmaps, error));
 }
 
+static gboolean is_plain_only(const char *name)
+{
+    const ImageFormat *format = format_by_name(name);
+
+    return format != NULL && (format->manners & FORMAT_PLAIN_ONLY) != 0;
+}
+
 static gboolean create(ConvertTarget *t, GPtrArray *sources, guint64 total, GError **error)
 {
     g_autoptr(CreateOptions) options = NULL;
@@ -103,7 +111,7 @@ static gboolean create(ConvertTarget *t, GPtrArray *sources, guint64 total, GErr
         !take_backing(t, options, sources->len, error) || !check_compression(t, options, error)) {
         return FALSE;
     }
-    if (t->compress && (g_str_equal(t->format, "raw") || g_str_equal(t->format, "luks"))) {
+    if (t->compress && is_plain_only(t->format)) {
         return refuse(error, "Compression not supported for this file format%s", "");
     }
     if (!check_bitmaps(t, sources, error)) {
@@ -132,8 +140,7 @@ static gboolean fresh_is_zero(const ConvertTarget *t)
                        ? image_file_by_handle(t->img, DATA_FILE_HANDLE)
                        : image_file(t->img);
 
-    if (image_format(t->img) != ABI_FORMAT_RAW && image_format(t->img) != ABI_FORMAT_LUKS &&
-        t->is_zero) {
+    if (image_facts(t->img)->cluster_size != 0 && t->is_zero) {
         return TRUE;
     }
     if ((flags & ABI_FACT_ENCRYPTED) != 0) {

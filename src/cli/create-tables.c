@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "cli/create-options.h"
+#include "image/formats.h"
 #include "image/image.h"
 #include "profile/profile.h"
 
@@ -20,17 +21,13 @@ static const struct fmt_option device_rows[] = {
 static const struct fmt_option_table device_options = { "host_device", device_rows,
                                                         G_N_ELEMENTS(device_rows) };
 
-/* The tables of what can be made, without those of the file below. */
+/* What holds bytes is made with the options of raw, and its own. */
 static const struct {
-    const char *format;
-    const struct fmt_option_table *tables[2];
-} formats[] = {
-    { "qcow2", { &qcow2_options } },
-    { "raw", { &raw_options } },
-    { "luks", { &luks_options } },
-    { "vmdk", { &vmdk_options } },
-    { "file", { &raw_options, &file_options } },
-    { "host_device", { &raw_options, &device_options } },
+    const char *protocol;
+    const struct fmt_option_table *own;
+} protocols[] = {
+    { "file", &file_options },
+    { "host_device", &device_options },
 };
 
 static gboolean has_row(const GPtrArray *rows, const char *name)
@@ -66,12 +63,15 @@ static gboolean is_device(const char *filename)
 GPtrArray *create_options_rows(const char *format, const char *filename, GError **error)
 {
     g_autoptr(GPtrArray) rows = g_ptr_array_new();
+    const ImageFormat *known = format_by_name(format);
 
-    for (gsize f = 0; f < G_N_ELEMENTS(formats); f++) {
-        for (gsize t = 0; t < 2 && g_str_equal(formats[f].format, format); t++) {
-            if (formats[f].tables[t] != NULL) {
-                add_table(rows, formats[f].tables[t]);
-            }
+    if (known != NULL && known->create_options != NULL) {
+        add_table(rows, known->create_options);
+    }
+    for (gsize p = 0; p < G_N_ELEMENTS(protocols); p++) {
+        if (g_str_equal(protocols[p].protocol, format)) {
+            add_table(rows, &raw_options);
+            add_table(rows, protocols[p].own);
         }
     }
     if (rows->len == 0) {
@@ -102,7 +102,7 @@ GPtrArray *create_options_amend_rows(const char *format, GError **error)
     if (!image_amend_known(format, error)) {
         return NULL;
     }
-    add_table(rows, g_str_equal(format, "luks") ? &luks_amend_options : &qcow2_amend_options);
+    add_table(rows, format_by_name(format)->amend_options);
     return g_steal_pointer(&rows);
 }
 

@@ -95,6 +95,12 @@ static int judge(struct fmt_env *env, struct plan *p)
     return p->encryption ? luks_options_judge(env, &p->luks) : FMT_OK;
 }
 
+static int too_large(struct fmt_env *env)
+{
+    env->result->ret[0] = ABI_MEASURE_SIZE;
+    return fmt_fail(env, QCOW2_E_MEASURE_TOO_LARGE);
+}
+
 int qcow2_measure(struct fmt_env *env, const struct abi_create *req, struct props_reader options,
                   struct abi_measure *ret)
 {
@@ -114,12 +120,12 @@ int qcow2_measure(struct fmt_env *env, const struct abi_create *req, struct prop
     uint64_t data, tables, l1, blocks, table, others;
 
     if (req->virtual_size > INT64_MAX - size) {
-        return fmt_fail(env, QCOW2_E_MEASURE_TOO_LARGE);
+        return too_large(env);
     }
     data = div_up(req->virtual_size, size);
     tables = div_up(data, entries);
     if (tables > QCOW2_MAX_L1_BYTES / 8) {
-        return fmt_fail(env, QCOW2_E_MEASURE_TOO_LARGE);
+        return too_large(env);
     }
     l1 = div_up(tables * 8, size);
     others = 1 + l1 + tables;

@@ -9,9 +9,9 @@
 
 gboolean image_amend_known(const char *format, GError **error)
 {
-    guint32 number = format_by_name(format);
+    const ImageFormat *row = format_by_name(format);
 
-    if (number == ABI_FORMAT_QCOW2 || number == ABI_FORMAT_LUKS) {
+    if (row != NULL && row->amend_options != NULL) {
         return TRUE;
     }
     g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED,

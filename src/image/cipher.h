@@ -17,6 +17,11 @@ gboolean image_cipher_write(Image *img, const struct abi_extent *e, const guint8
  * overwritten, and freed with g_byte_array_unref(). */
 GByteArray *image_amend_question(Image *img, GBytes *options, gboolean force, GError **ret_why);
 
+/* Has an encrypted image a secret? Its lack is told before what its header lacks. */
+gboolean image_check_secret(const Image *img, const ImageOptions *options, GError **error);
+/* Is it something wrong with an encryption header, of whatever format? */
+gboolean image_is_cipher_status(gint32 status);
+
 /* Give the cell the secret with this id ("key-secret") for an image that was just opened. */
 gboolean image_unlock(Image *img, const char *secret, GError **error);
 

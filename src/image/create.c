@@ -294,11 +294,11 @@ static gboolean create_data_file(Image *img, const CreateOptions *options, IoFla
     return attach_store(img, path, flags, bound, ret_handle, error);
 }
 
-static gboolean create_format(const char *filename, const char *path, IoFlags flags, guint32 format,
-                              guint64 size, GBytes *bytes, const CreateOptions *options,
-                              GError **error)
+static gboolean create_format(const char *filename, const char *path, IoFlags flags,
+                              const ImageFormat *format, guint64 size, GBytes *bytes,
+                              const CreateOptions *options, GError **error)
 {
-    const FormatManners manners = format_manners(format_name(format));
+    const FormatManners manners = format->manners;
     const CellConfig config = { 0 };
     guint64 bound = image_growth_bound(0, size), handle = 0;
     g_autoptr(Image) img = image_new(IMAGE_WRITE, flags);
@@ -306,7 +306,7 @@ static gboolean create_format(const char *filename, const char *path, IoFlags fl
     g_autoptr(GBytes) props = NULL;
     gboolean ok;
 
-    image_set_format(img, format, format_name(format));
+    image_set_format(img, format->number, format->name);
     img->cell = cell_start(&config, error);
     if (img->cell == NULL ||
         ((manners & FORMAT_JUDGES_FIRST) &&
@@ -333,39 +333,37 @@ static gboolean create_format(const char *filename, const char *path, IoFlags fl
     return ok;
 }
 
-gboolean image_create(const char *filename, const char *format, guint64 size, GBytes *options,
+gboolean image_create(const char *filename, const char *name, guint64 size, GBytes *options,
                       IoFlags cache, GError **error)
 {
-    gboolean protocol = driver_kind(format) == DRIVER_PROTOCOL;
-    gboolean raw = protocol || g_str_equal(format, "raw");
+    gboolean protocol = driver_kind(name) == DRIVER_PROTOCOL;
+    const ImageFormat *format = protocol ? &format_raw : format_by_name(name);
+    gboolean raw = format == &format_raw;
     g_auto(CreateOptions) taken = { .store = IO_CREATE_DEFAULTS };
     g_autofree char *path = NULL;
-    FormatManners manners;
     const char *driver;
     IoFlags flags;
 
-    if (driver_kind(format) == DRIVER_NONE) {
-        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Unknown file format '%s'", format);
+    if (format == NULL) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Unknown file format '%s'", name);
         return FALSE;
     }
-    manners = format_manners(format);
     if (!name_parse(filename, &driver, &path, error) ||
-        !take_options(options, raw || (manners & FORMAT_STORE_PREALLOC), &taken, error) ||
-        ((manners & FORMAT_JUDGES_NAMES) && !judge_names(&taken, error))) {
+        !take_options(options, raw || (format->manners & FORMAT_STORE_PREALLOC), &taken, error) ||
+        ((format->manners & FORMAT_JUDGES_NAMES) && !judge_names(&taken, error))) {
         return FALSE;
     }
     /* How the image is used later is no matter of making it. */
-    flags = (cache & (IO_NO_FLUSH | IO_NO_LOCK)) | driver_flags(protocol ? format : driver);
+    flags = (cache & (IO_NO_FLUSH | IO_NO_LOCK)) | driver_flags(protocol ? name : driver);
     if (!raw) {
-        return create_format(filename, path, flags, format_by_name(format), size, options, &taken,
-                             error);
+        return create_format(filename, path, flags, format, size, options, &taken, error);
     }
     if (size > G_MAXINT64 - (IMAGE_SECTOR - 1)) {
         /* Of raw an empty file is left. */
         return create_store(path, flags, 0, &taken.store, error) &&
                refuse(error, "Could not resize file: %s", g_strerror(EINVAL));
     }
-    if (!g_str_equal(format, "host_device")) {
+    if (!g_str_equal(name, "host_device")) {
         size = (size + IMAGE_SECTOR - 1) & ~(guint64)(IMAGE_SECTOR - 1);
     }
     return create_store(path, flags, size, &taken.store, error);

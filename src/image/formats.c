@@ -1,100 +1,124 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Names of drivers. */
+/* All formats, and names of drivers. A new format is one line in formats[]. */
 #include "config.h"
 
 #include "image/image-private.h"
 
-/* Those for which no driver is in the payload are refused when the cell says so. */
-static const struct {
-    const char *name;
-    guint32 format;
-    FormatManners manners;
-} formats[] = {
-    { "raw", ABI_FORMAT_RAW },
-    { "qcow2", ABI_FORMAT_QCOW2, FORMAT_JUDGES_NAMES },
-    { "qcow", ABI_FORMAT_QCOW },
-    { "qed", ABI_FORMAT_QED },
-    { "vmdk", ABI_FORMAT_VMDK, FORMAT_JUDGES_FIRST | FORMAT_ASKS_BACKING | FORMAT_STORE_PREALLOC },
-    { "vdi", ABI_FORMAT_VDI },
-    { "vpc", ABI_FORMAT_VPC },
-    { "vhdx", ABI_FORMAT_VHDX },
-    { "luks", ABI_FORMAT_LUKS },
-    { "bochs", ABI_FORMAT_BOCHS },
-    { "cloop", ABI_FORMAT_CLOOP },
-    { "dmg", ABI_FORMAT_DMG },
-    { "parallels", ABI_FORMAT_PARALLELS },
+/* A file as it is: there is no driver to ask. */
+const ImageFormat format_raw = {
+    .name = "raw",
+    .number = ABI_FORMAT_RAW,
+    .manners = FORMAT_PLAIN_ONLY,
+    .create_options = &raw_options,
 };
 
-guint32 format_by_name(const char *name)
+/* Those that the payload can only tell from others are refused when the cell says so. */
+#define ONLY_KNOWN(variable, word, id, more)                                                       \
+    static const ImageFormat variable = { .name = word, .number = id, .manners = more }
+ONLY_KNOWN(qcow, "qcow", ABI_FORMAT_QCOW, FORMAT_MADE_THERE);
+ONLY_KNOWN(qed, "qed", ABI_FORMAT_QED, FORMAT_MADE_THERE);
+ONLY_KNOWN(vdi, "vdi", ABI_FORMAT_VDI, FORMAT_MADE_THERE);
+ONLY_KNOWN(vpc, "vpc", ABI_FORMAT_VPC, FORMAT_MADE_THERE);
+ONLY_KNOWN(vhdx, "vhdx", ABI_FORMAT_VHDX, FORMAT_MADE_THERE);
+ONLY_KNOWN(parallels, "parallels", ABI_FORMAT_PARALLELS, FORMAT_MADE_THERE);
+ONLY_KNOWN(bochs, "bochs", ABI_FORMAT_BOCHS, 0);
+ONLY_KNOWN(cloop, "cloop", ABI_FORMAT_CLOOP, 0);
+ONLY_KNOWN(dmg, "dmg", ABI_FORMAT_DMG, 0);
+
+static const ImageFormat *const formats[] = {
+    &format_raw, &format_qcow2, &format_luks, &format_vmdk, &qcow,  &qed, &vdi,
+    &vpc,        &vhdx,         &parallels,   &bochs,       &cloop, &dmg,
+};
+
+/* qemu-img's drivers that are neither formats nor files. */
+static const struct {
+    const char *name;
+    gboolean made;
+} others[] = {
+    { "blkdebug" },
+    { "blklogwrites" },
+    { "blkverify" },
+    { "compress" },
+    { "copy-before-write" },
+    { "copy-on-read" },
+    { "ftp" },
+    { "ftps" },
+    { "gluster", TRUE },
+    { "host_cdrom" },
+    { "http" },
+    { "https" },
+    { "iscsi", TRUE },
+    { "iser" },
+    { "nbd", TRUE },
+    { "nfs", TRUE },
+    { "null-aio" },
+    { "null-co" },
+    { "nvme" },
+    { "preallocate" },
+    { "quorum" },
+    { "rbd", TRUE },
+    { "replication" },
+    { "snapshot-access" },
+    { "ssh", TRUE },
+    { "throttle" },
+    { "vvfat" },
+};
+
+const ImageFormat *format_nth(guint i)
 {
-    for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
-        if (g_str_equal(formats[i].name, name)) {
-            return formats[i].format;
-        }
-    }
-    return ABI_FORMAT_NONE;
+    return i < G_N_ELEMENTS(formats) ? formats[i] : NULL;
 }
 
-FormatManners format_manners(const char *name)
+const ImageFormat *format_by_name(const char *name)
 {
     for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
-        if (g_str_equal(formats[i].name, name)) {
-            return formats[i].manners;
+        if (g_str_equal(formats[i]->name, name)) {
+            return formats[i];
         }
     }
-    return 0;
+    return NULL;
 }
 
-const char *format_name(guint32 format)
+const ImageFormat *format_by_number(guint32 number)
 {
     for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
-        if (formats[i].format == format) {
-            return formats[i].name;
+        if (formats[i]->number == number) {
+            return formats[i];
         }
     }
-    return "raw";
+    return &format_raw;
 }
 
 DriverKind driver_kind(const char *name)
 {
-    if (format_by_name(name) != ABI_FORMAT_NONE) {
+    if (format_by_name(name) != NULL) {
         return DRIVER_FORMAT;
     }
     return g_str_equal(name, "file") || g_str_equal(name, "host_device") ? DRIVER_PROTOCOL
                                                                          : DRIVER_NONE;
 }
 
+gboolean format_made_there(const char *driver)
+{
+    const ImageFormat *format = format_by_name(driver);
+
+    if (format != NULL) {
+        return (format->manners & FORMAT_MADE_THERE) != 0;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(others); i++) {
+        if (g_str_equal(others[i].name, driver)) {
+            return others[i].made;
+        }
+    }
+    return FALSE;
+}
+
 gboolean image_driver_known(const char *name)
 {
-    /* qemu-img's others. */
-    static const char *const others[] = { "blkdebug",
-                                          "blklogwrites",
-                                          "blkverify",
-                                          "compress",
-                                          "copy-before-write",
-                                          "copy-on-read",
-                                          "ftp",
-                                          "ftps",
-                                          "gluster",
-                                          "host_cdrom",
-                                          "http",
-                                          "https",
-                                          "iscsi",
-                                          "iser",
-                                          "nbd",
-                                          "nfs",
-                                          "null-aio",
-                                          "null-co",
-                                          "nvme",
-                                          "preallocate",
-                                          "quorum",
-                                          "rbd",
-                                          "replication",
-                                          "snapshot-access",
-                                          "ssh",
-                                          "throttle",
-                                          "vvfat",
-                                          NULL };
+    gboolean known = driver_kind(name) != DRIVER_NONE;
 
-    return driver_kind(name) != DRIVER_NONE || g_strv_contains(others, name);
+    for (guint i = 0; !known && i < G_N_ELEMENTS(others); i++) {
+        known = g_str_equal(others[i].name, name);
+    }
+    return known;
 }

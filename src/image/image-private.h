@@ -5,6 +5,7 @@
 
 #include "cell/cell.h"
 #include "abi/status.h"
+#include "image/formats.h"
 #include "image/image.h"
 #include "image/options.h"
 
@@ -35,18 +36,6 @@ typedef enum {
     DRIVER_PROTOCOL, /* of bytes: file, host_device */
 } DriverKind;
 DriverKind driver_kind(const char *name);
-/* enum abi_format of a format that can be opened, ABI_FORMAT_NONE for others. */
-guint32 format_by_name(const char *name);
-/* What qemu-img does for a format before there is a file. */
-typedef enum {
-    FORMAT_JUDGES_FIRST = 1 << 0,   /* options are judged before a file is touched */
-    FORMAT_JUDGES_NAMES = 1 << 1,   /* names of drivers and ciphers are, by the host */
-    FORMAT_ASKS_BACKING = 1 << 2,   /* the backing file is opened for its content id */
-    FORMAT_STORE_PREALLOC = 1 << 3, /* "preallocation" is the file's own */
-} FormatManners;
-FormatManners format_manners(const char *name);
-/* qemu's name; "raw" for numbers without a name. */
-const char *format_name(guint32 format);
 
 /* ---- options every node has (node-options.c) --------------------------------------- */
 
@@ -107,7 +96,8 @@ struct Image {
     char *filename, *path;
     char *format_name;
     guint32 format; /* enum abi_format */
-    guint64 size;   /* bytes */
+    const ImageFormat *traits;
+    guint64 size; /* bytes */
     ImageFlags flags;
     NodeOptions node;
     guint depth;        /* 0: the top of its chain */
@@ -180,12 +170,5 @@ void image_safe_error(GError **error);
 guint64 image_growth_bound(guint64 file_size, guint64 virtual_size);
 /* Set it for a guest size. */
 gboolean image_set_bound(Image *img, guint64 virtual_size, GError **error);
-
-/* The format's own options (options-format.c), checked and taken. Those that belong into a json:
- * name are added to strong, those of the data file go to *ret_data (else untouched). */
-/* Has an encrypted image of img->format a secret? Its lack is told before what its header lacks. */
-gboolean image_check_secret(const Image *img, const ImageOptions *options, GError **error);
-gboolean image_take_format_options(Image *img, ImageOptions *options, GString *strong,
-                                   ImageOptions **ret_data, GError **error);
 
 #endif

@@ -33,6 +33,7 @@ Image *image_new(ImageFlags flags, IoFlags cache)
     Image *img = g_new0(Image, 1);
 
     g_atomic_ref_count_init(&img->refs);
+    img->traits = &format_raw;
     img->flags = flags;
     img->node.io = cache;
     img->node.unmap = (flags & IMAGE_UNMAP) != 0;
@@ -93,6 +94,7 @@ void image_unref(Image *img)
 void image_set_format(Image *img, guint32 format, const char *name)
 {
     img->format = format;
+    img->traits = format_by_number(format);
     g_free(img->format_name);
     img->format_name = g_strdup(name);
 }
@@ -270,6 +272,11 @@ guint64 image_size(const Image *img)
 guint64 image_start(const Image *img)
 {
     return img->cell == NULL ? io_slice_start(img->handles[0]) : 0;
+}
+
+gboolean image_shown_dirty(const Image *img)
+{
+    return (img->facts.flags & ABI_FACT_DIRTY) != 0 && profile_has(img->traits->dirty_shown);
 }
 
 const struct abi_facts *image_facts(const Image *img)

@@ -104,6 +104,7 @@ guint64 image_size(const Image *img); /* virtual size, bytes; a multiple of 512 
 guint64 image_start(
     const Image *img); /* raw: bytes its offset 0 lies behind the file's, to be added by map */
 const struct abi_facts *image_facts(const Image *img);
+gboolean image_shown_dirty(const Image *img); /* not closed, and versions like this one tell it */
 const char *image_backing_name(const Image *img); /* as recorded, NULL if none */
 const char *image_backing_full(
     const Image *img); /* resolved against the image's folder, NULL if none */

@@ -55,3 +55,10 @@ void options_print_string(GString *out, const char *text)
     }
     g_string_append_c(out, '"');
 }
+
+void options_print_text(GString *out, const char *key, const char *text)
+{
+    g_string_append_printf(out, "\"%s\": ", key);
+    options_print_string(out, text);
+    g_string_append_c(out, '\n');
+}

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "abi/props.h"
-#include "format/qcow2-status.h"
 #include "image/image-private.h"
 #include "image/secret.h"
 
@@ -48,9 +47,9 @@ static GByteArray *write_question(guint32 format, guint64 size, GBytes *options,
 }
 
 /* The secret of a LUKS image must be there, though nothing is encrypted. */
-static gboolean check_secret(const char *format, GBytes *options, GError **error)
+static gboolean check_secret(const ImageFormat *format, GBytes *options, GError **error)
 {
-    gboolean luks = g_str_equal(format, "luks");
+    gboolean luks = (format->manners & FORMAT_IS_CIPHER) != 0;
     struct props_reader reader = { 0 };
     g_autofree char *id = NULL;
     struct props_item it;
@@ -91,35 +90,35 @@ static gboolean ask(Image *source, GByteArray *in, CellCall *call, GError **erro
     return image_call_cell(source, call, NULL, error);
 }
 
-gboolean image_measure(const char *format, guint64 size, GBytes *options, Image *source,
+gboolean image_measure(const char *name, guint64 size, GBytes *options, Image *source,
                        const guint64 *data, struct abi_measure *ret, GError **error)
 {
+    const ImageFormat *format = format_by_name(name);
     struct abi_measure measure = { 0 };
     CellCall call = { .op = ABI_JOB_MEASURE, .out = &measure, .out_size = sizeof measure };
     g_autoptr(GByteArray) in = NULL;
     g_autoptr(GError) why = NULL;
 
-    if (g_str_equal(format, "raw")) {
+    if (format == &format_raw) {
         measure.required = measure.fully_allocated =
             (size + IMAGE_SECTOR - 1) & ~(guint64)(IMAGE_SECTOR - 1);
         *ret = measure;
         return TRUE;
     }
-    if (format_by_name(format) == ABI_FORMAT_NONE) {
-        return cannot(format, error);
+    if (format == NULL) {
+        return cannot(name, error);
     }
-    in = write_question(format_by_name(format), size, options, source != NULL, data);
+    in = write_question(format->number, size, options, source != NULL, data);
     if (in == NULL) {
         g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "The options are too long");
         return FALSE;
     }
     if (!ask(source, in, &call, &why)) {
         if (call.result.status == FMT_E_UNSUPPORTED) {
-            return cannot(format, error);
+            return cannot(name, error);
         }
         /* the size is looked at last */
-        if (call.result.status != QCOW2_E_MEASURE_TOO_LARGE ||
-            check_secret(format, options, error)) {
+        if (call.result.ret[0] != ABI_MEASURE_SIZE || check_secret(format, options, error)) {
             g_propagate_error(error, g_steal_pointer(&why));
         }
         return FALSE;

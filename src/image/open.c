@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "format/luks-status.h"
-#include "image/image-private.h"
+#include "image/cipher.h"
 #include "image/words.h"
 
 static gboolean fail(GError **error, ImageError code, const char *words)
@@ -94,12 +93,6 @@ static gboolean probe(Image *img, IoFile *file, guint32 *ret_format, GError **er
     return TRUE;
 }
 
-/* Something is wrong with a LUKS header. */
-static gboolean is_luks_status(gint32 status)
-{
-    return status <= LUKS_E_READ && status > LUKS_E_READ - 999;
-}
-
 static gboolean open_format(Image *img, IoFile *file, const ImageOptions *options, GError **error)
 {
     struct abi_open in = { { sizeof in, ABI_JOB_OPEN, ABI_VERSION }, img->format, 0 };
@@ -121,13 +114,14 @@ static gboolean open_format(Image *img, IoFile *file, const ImageOptions *option
     if (!io_lock(file, image_lock_for(img, FALSE, FALSE), error)) {
         return FALSE;
     }
-    if (img->format == ABI_FORMAT_LUKS && !image_check_secret(img, options, error)) {
+    if ((img->traits->manners & FORMAT_IS_CIPHER) && !image_check_secret(img, options, error)) {
         return FALSE;
     }
     if (!image_call_cell(img, &call, NULL, error)) {
         g_autoptr(GError) why = NULL;
 
-        if (is_luks_status(call.result.status) && !image_check_secret(img, options, &why)) {
+        if (image_is_cipher_status(call.result.status) && img->traits->secret_prefix != NULL &&
+            !image_check_secret(img, options, &why)) {
             g_clear_error(error);
             g_propagate_error(error, g_steal_pointer(&why));
         }
@@ -232,7 +226,8 @@ static gboolean open_by_format(Image *img, Store *store, ImageOptions *options, 
         }
     } else {
         if (!open_format(img, store->file, options, error) ||
-            !image_take_format_options(img, options, strong, &data_options, error) ||
+            (img->traits->take_options != NULL &&
+             !img->traits->take_options(img, options, strong, &data_options, error)) ||
             !image_attach_data_file(img, data_options, error)) {
             return FALSE;
         }
@@ -300,8 +295,9 @@ gboolean image_open_node(Image *img, ImageOptions *options, const char *format, 
 {
     g_autofree char *driver = g_strdup(format ? format : options_get_string(options, "driver"));
     gboolean writing = (img->flags & IMAGE_WRITE) != 0;
-    g_autoptr(ImageOptions) file_options = NULL;
+    g_autoptr(ImageOptions) below = NULL;
     g_auto(Store) store = { 0 };
+    guint32 number;
 
     options_remove(options, "driver");
     if (driver != NULL && driver_kind(driver) == DRIVER_NONE) {
@@ -313,16 +309,16 @@ gboolean image_open_node(Image *img, ImageOptions *options, const char *format, 
     if (!node_options_take(options, &img->node, writing, error)) {
         return FALSE;
     }
-    file_options = take_file(options, driver, error);
-    if (file_options == NULL || !store_open(file_options, &img->node, writing, &store, error)) {
+    below = take_file(options, driver, error);
+    if (below == NULL || !store_open(below, &img->node, writing, &store, error)) {
         return FALSE;
     }
     if (driver != NULL) {
-        img->format = format_by_name(driver);
-    } else if (!probe(img, store.file, &img->format, error)) {
+        number = format_by_name(driver)->number;
+    } else if (!probe(img, store.file, &number, error)) {
         return FALSE;
     }
-    image_set_format(img, img->format, format_name(img->format));
+    image_set_format(img, number, format_by_number(number)->name);
     if (!open_by_format(img, &store, options, error)) {
         return FALSE;
     }

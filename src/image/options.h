@@ -64,6 +64,8 @@ void options_print_value(GString *out, const Option *value);
 /* Text in quotes. All but printable ASCII is \uXXXX; each sequence that is not UTF-8, is overlong, a
  * surrogate or a noncharacter is one \uFFFD. */
 void options_print_string(GString *out, const char *text);
+/* The line of a text for a json: name: "key": "text", and a newline. */
+void options_print_text(GString *out, const char *key, const char *text);
 /* The place of a key in qemu's dictionaries: they are walked by ascending bucket. */
 guint options_bucket(const char *key);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "abi/props.h"
+#include "format/luks-status.h"
 #include "image/cipher.h"
 #include "image/secret.h"
 
@@ -46,7 +47,7 @@ static char *text_of(GBytes *options, const char *prefix, const char *name)
 GByteArray *image_amend_question(Image *img, GBytes *options, gboolean force, GError **ret_why)
 {
     static const char *const names[][2] = { { "new-secret", "new" }, { "old-secret", "old" } };
-    const char *prefix = img->format == ABI_FORMAT_LUKS ? "" : "encrypt.";
+    const char *prefix = img->traits->secret_prefix;
     GByteArray *in = g_byte_array_sized_new(2 * ABI_TABLE_SIZE);
     gsize length = 0;
     const void *bytes = g_bytes_get_data(options, &length);
@@ -68,6 +69,29 @@ GByteArray *image_amend_question(Image *img, GBytes *options, gboolean force, GE
         }
     }
     return in;
+}
+
+gboolean image_is_cipher_status(gint32 status)
+{
+    return status <= LUKS_E_READ && status > LUKS_E_READ - 999;
+}
+
+gboolean image_check_secret(const Image *img, const ImageOptions *options, GError **error)
+{
+    g_autofree char *key = g_strconcat(img->traits->secret_prefix, "key-secret", NULL);
+    const Option *option = options_get(options, key);
+    const guint8 *data;
+    gsize length;
+
+    if (img->flags & IMAGE_NO_IO) {
+        return TRUE;
+    }
+    if (option == NULL || option->type != OPTION_STRING) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Parameter '%s' is required for cipher",
+                    key);
+        return FALSE;
+    }
+    return secret_find_text(option->string, &data, &length, error);
 }
 
 gboolean image_unlock(Image *img, const char *secret, GError **error)

@@ -4,25 +4,33 @@
 #include <errno.h>
 #include <string.h>
 
-#include "image/words.h"
+#include "image/formats.h"
 #include "profile/profile.h"
 
-static const WordsTable *const tables[] = {
-    &words_general, &words_luks, &words_qcow2, &words_qcow2_create, &words_vmdk,
-};
-
 /* The last row of code that the profile has; NULL if there is none. */
-static const WordsRow *find_row(gint code)
+static const WordsRow *row_of(const WordsTable *table, gint code)
 {
     const WordsRow *found = NULL;
 
-    for (guint t = 0; t < G_N_ELEMENTS(tables); t++) {
-        for (gsize i = 0; i < tables[t]->n_rows; i++) {
-            const WordsRow *row = &tables[t]->rows[i];
+    for (gsize i = 0; i < table->n_rows; i++) {
+        const WordsRow *row = &table->rows[i];
 
-            if (row->code == code && profile_has(row->since)) {
-                found = row;
-            }
+        if (row->code == code && profile_has(row->since)) {
+            found = row;
+        }
+    }
+    return found;
+}
+
+/* A code stands in one table only, general or of one format. */
+static const WordsRow *find_row(gint code)
+{
+    const WordsRow *found = row_of(&words_general, code);
+    const ImageFormat *format;
+
+    for (guint f = 0; found == NULL && (format = format_nth(f)) != NULL; f++) {
+        for (guint t = 0; found == NULL && t < FORMAT_MAX_WORDS && format->words[t] != NULL; t++) {
+            found = row_of(format->words[t], code);
         }
     }
     return found;

@@ -4,8 +4,8 @@
  * and its text, as qemu-img of the active profile says it.
  *
  * A table is an array of rows (see status.h for the placeholders), one table a
- * file (words-<area>.c), each listed in words.c. Rows of one code stand
- * together; the last one that the profile has is used.
+ * file (words-<area>.c), named in the row of its format (formats.h). Rows of one
+ * code stand together; the last one that the profile has is used.
  */
 #ifndef INSTAR_IMAGE_WORDS_H
 #define INSTAR_IMAGE_WORDS_H

@@ -119,12 +119,6 @@ static gboolean add_specific(Value *info, Image *img, GError **error)
     return TRUE;
 }
 
-static gboolean is_dirty(const struct abi_facts *facts)
-{
-    return (facts->flags & ABI_FACT_DIRTY) != 0 &&
-           (facts->format != ABI_FORMAT_QCOW2 || profile_has(FACT_INFO_QCOW2_DIRTY));
-}
-
 Value *info_collect_snapshots(Image *img, GError **error)
 {
     g_autoptr(Value) info = value_object();
@@ -140,7 +134,7 @@ Value *info_collect(Image *img, GError **error)
 
     value_add_string(info, "filename", image_filename(img), -1);
     value_add_string(info, "format", image_format_name(img), -1);
-    value_add_bool(info, "dirty-flag", is_dirty(facts));
+    value_add_bool(info, "dirty-flag", image_shown_dirty(img));
     if (io_allocated(image_file(img), &allocated, NULL)) {
         value_add_uint(info, "actual-size", allocated);
     }

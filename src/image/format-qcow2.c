@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Options of qcow2 nodes. Those that tune qemu's caches and checks are read and
- * checked like there, and have no effect here.
+ * qcow2, as the host knows it: the options of a node. Those that tune qemu's caches and checks are
+ * read and checked like there, and have no effect here.
  */
 #include "config.h"
 
 #include <string.h>
 
 #include "image/cipher.h"
-#include "image/image-private.h"
-#include "image/secret.h"
 #include "image/words.h"
 
 static gboolean fail(GError **error, const char *words)
@@ -112,15 +110,6 @@ static gboolean take_switches(Image *img, ImageOptions *options, GError **error)
     return TRUE;
 }
 
-static void tell_secret(GString *strong, const char *key, const char *id)
-{
-    const Option option = { .type = OPTION_STRING, .string = (char *)(gpointer)id };
-
-    g_string_append_printf(strong, "\"%s\": ", key);
-    options_print_value(strong, &option);
-    g_string_append_c(strong, '\n');
-}
-
 /* Keys of an encrypted image: its kind, and the secret that opens it. */
 static gboolean take_encrypt(Image *img, ImageOptions *options, GString *strong, GError **error)
 {
@@ -156,7 +145,7 @@ static gboolean take_encrypt(Image *img, ImageOptions *options, GString *strong,
             return FALSE;
         }
         if (g_str_equal(option->key, "key-secret")) {
-            tell_secret(strong, "encrypt.key-secret", option->string);
+            options_print_text(strong, "encrypt.key-secret", option->string);
         }
     }
     if (!encrypted || (img->flags & IMAGE_NO_IO)) {
@@ -187,45 +176,23 @@ static gboolean take_data_file(ImageOptions *options, gboolean no_io, ImageOptio
     return TRUE;
 }
 
-static gboolean take_luks(Image *img, ImageOptions *options, GString *strong, GError **error)
+static gboolean take_options(Image *img, ImageOptions *options, GString *strong,
+                             ImageOptions **ret_data, GError **error)
 {
-    g_autofree char *id = options_take_string(options, "key-secret");
-
-    if (id != NULL) {
-        tell_secret(strong, "key-secret", id);
-    }
-    return (img->flags & IMAGE_NO_IO) || image_unlock(img, id, error);
-}
-
-gboolean image_check_secret(const Image *img, const ImageOptions *options, GError **error)
-{
-    const char *key = img->format == ABI_FORMAT_LUKS ? "key-secret" : "encrypt.key-secret";
-    const Option *option = options_get(options, key);
-    const guint8 *data;
-    gsize length;
-
-    if (img->flags & IMAGE_NO_IO) {
-        return TRUE;
-    }
-    if (option == NULL || option->type != OPTION_STRING) {
-        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Parameter '%s' is required for cipher",
-                    key);
-        return FALSE;
-    }
-    return secret_find_text(option->string, &data, &length, error);
-}
-
-gboolean image_take_format_options(Image *img, ImageOptions *options, GString *strong,
-                                   ImageOptions **ret_data, GError **error)
-{
-    if (img->format == ABI_FORMAT_LUKS) {
-        return take_luks(img, options, strong, error);
-    }
-    if (img->format != ABI_FORMAT_QCOW2) {
-        return TRUE;
-    }
     return take_caches(img, options, error) && take_overlap_check(options, error) &&
            take_switches(img, options, error) &&
            take_data_file(options, (img->flags & IMAGE_NO_IO) != 0, ret_data, error) &&
            take_encrypt(img, options, strong, error);
 }
+
+const ImageFormat format_qcow2 = {
+    .name = "qcow2",
+    .number = ABI_FORMAT_QCOW2,
+    .manners = FORMAT_JUDGES_NAMES,
+    .create_options = &qcow2_options,
+    .amend_options = &qcow2_amend_options,
+    .words = { &words_qcow2, &words_qcow2_create },
+    .secret_prefix = "encrypt.",
+    .dirty_shown = FACT_INFO_QCOW2_DIRTY,
+    .take_options = take_options,
+};
