@@ -48,6 +48,7 @@ static const struct {
     { "/schema/run-empty", CASE(",\"run\":[]"), "does not begin with qemu-img" },
     { "/schema/run-number", CASE(",\"run\":[\"qemu-img\",1]"), "not a string" },
     { "/schema/env-no-value", CASE(RUN ",\"env\":[\"A\"]"), "not NAME=VALUE" },
+    { "/schema/unchecked-without-reason", CASE(RUN ",\"unchecked\":\"\""), "reason" },
     { "/schema/umask-decimal", CASE(RUN ",\"umask\":\"099\""), "octal" },
     { "/schema/setup-unknown",
       "[{\"target\":\"t\",\"name\":\"n\",\"setup\":[[\"rm\",\"x\"]],\"observe\":{}" RUN "}]",
