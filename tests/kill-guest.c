@@ -19,10 +19,30 @@ void kill_enter(const char *name)
     g_assert_cmpint(g_chdir(folder), ==, 0);
 }
 
+/* Formats with an encryption behind the colon: the options besides the file. */
+static const struct {
+    const char *format, *options;
+} encrypted[] = {
+    { "luks", "driver=luks,key-secret=" KILL_SECRET },
+    { "qcow2:luks", "driver=qcow2,encrypt.key-secret=" KILL_SECRET },
+};
+
+char *kill_options(const char *format, const char *name)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(encrypted); i++) {
+        if (g_str_equal(encrypted[i].format, format)) {
+            return g_strdup_printf("%s,file.filename=%s/%s", encrypted[i].options, folder, name);
+        }
+    }
+    return NULL;
+}
+
 Image *kill_open(const char *format, const char *name, ImageFlags flags, GError **error)
 {
     g_autofree char *path = g_build_filename(folder, name, NULL);
-    g_autoptr(ImageSpec) spec = image_spec_from_name(path, format, error);
+    g_autofree char *options = kill_options(format, name);
+    g_autoptr(ImageSpec) spec = options != NULL ? image_spec_from_opts(options, error)
+                                                : image_spec_from_name(path, format, error);
 
     return spec != NULL ? image_open(spec, flags | IMAGE_NO_LOCK, IO_NO_FLUSH, error) : NULL;
 }
@@ -39,6 +59,7 @@ static GByteArray *read_guest(const char *image, const char *snapshot, GError **
         return NULL;
     }
     g_byte_array_set_size(bytes, (guint)image_size(img));
+    memset(bytes->data, 0xee, bytes->len);
     if (!image_read(img, 0, bytes->data, bytes->len, error)) {
         return NULL;
     }

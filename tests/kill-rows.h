@@ -55,5 +55,11 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KillGuest, kill_guest_clear)
 
 /* Read them. FALSE and a reason if one is not to be read. */
 gboolean kill_look(const KillRow *row, KillGuest *guest, GError **error);
+/* The secrets that rows may name, with the id as their text: the key of what is encrypted, and
+ * another one. */
+#define KILL_SECRET "s"
+#define KILL_OTHER_SECRET "n"
+/* "OPTION=VALUE,..." of an encrypted image, its format written as in images; NULL: it is not. */
+char *kill_options(const char *format, const char *name);
 /* Open an image of the folder, without locks and flushes; NULL and a reason. */
 Image *kill_open(const char *format, const char *name, ImageFlags flags, GError **error);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image/secret.h"
 #include "profile/profile.h"
 #include "tests/cell-inline.h"
 #include "tests/io-journal.h"
@@ -105,12 +106,12 @@ static void name_state(Test *t, char *name)
     t->state = name;
 }
 
-static void check_ours(Test *t, const char *name)
+static void check_ours(Test *t, const char *format, const char *name)
 {
     struct abi_check check = { 0 };
     g_autoptr(GError) error = NULL;
     g_autoptr(GBytes) messages = NULL;
-    g_autoptr(Image) img = kill_open("qcow2", name, IMAGE_CHECK, &error);
+    g_autoptr(Image) img = kill_open(format, name, IMAGE_CHECK, &error);
 
     if (img == NULL || !image_check(img, 0, &check, &messages, &error)) {
         wrong(t, "check of %s: %s", name, error->message);
@@ -120,15 +121,20 @@ static void check_ours(Test *t, const char *name)
     }
 }
 
-static void check_foreign(Test *t, const char *name)
+static void check_foreign(Test *t, const char *format, const char *name)
 {
     g_autofree char *path = g_build_filename(folder, name, NULL);
     g_autofree char *out = NULL, *err = NULL;
-    const char *argv[] = { t->qemu_img, "check", "-f", "qcow2", path, NULL };
+    g_autofree char *options = kill_options(format, name);
+    const char *plain[] = { t->qemu_img, "check", "-f", format, path, NULL };
+    const char *with_key[] = {
+        t->qemu_img,    "check", "--object", "secret,id=" KILL_SECRET ",data=" KILL_SECRET,
+        "--image-opts", options, NULL,
+    };
     int status = 0;
 
-    g_assert_true(
-        g_spawn_sync(NULL, (char **)argv, NULL, 0, NULL, NULL, &out, &err, &status, NULL));
+    g_assert_true(g_spawn_sync(NULL, (char **)(options != NULL ? with_key : plain), NULL, 0, NULL,
+                               NULL, &out, &err, &status, NULL));
     if (!g_spawn_check_wait_status(status, NULL) &&
         !(WIFEXITED(status) && WEXITSTATUS(status) == 3)) {
         wrong(t, "qemu-img check of %s: %s%s", name, out, err);
@@ -138,11 +144,14 @@ static void check_foreign(Test *t, const char *name)
 static void check_all(Test *t, gboolean foreign)
 {
     for (guint i = 0; i < KILL_MOST_IMAGES && t->row->images[i] != NULL; i++) {
-        if (g_str_has_prefix(t->row->images[i], "qcow2 ")) {
-            check_ours(t, t->row->images[i] + strlen("qcow2 "));
-            if (foreign && t->qemu_img != NULL) {
-                check_foreign(t, t->row->images[i] + strlen("qcow2 "));
-            }
+        g_auto(GStrv) words = g_strsplit(t->row->images[i], " ", 2);
+
+        if (g_str_equal(words[0], "raw") || g_str_equal(words[0], "luks")) {
+            continue;
+        }
+        check_ours(t, words[0], words[1]);
+        if (foreign && t->qemu_img != NULL) {
+            check_foreign(t, words[0], words[1]);
         }
     }
 }
@@ -169,7 +178,10 @@ static void judge(Test *t, gboolean finished)
         }
     }
     for (guint i = 0; i < KILL_MOST_SNAPSHOTS && now.snapshot[i] != NULL; i++) {
-        if (!same(now.snapshot[i], t->old.snapshot[i])) {
+        const GByteArray *a = now.snapshot[i], *b = t->old.snapshot[i];
+
+        /* a snapshot is read in the length that the disk has at the time */
+        if (memcmp(a->data, b->data, MIN(a->len, b->len)) != 0) {
             wrong(t, "snapshot %s has changed", t->row->snapshots[i]);
         }
     }
@@ -312,6 +324,9 @@ int main(int argc, char **argv)
     g_set_prgname("qemu-img");
     g_assert_true(profile_init(NULL));
     test_use_inline_cells(TRUE);
+    g_assert_true(secret_add(KILL_SECRET, (guint8 *)g_strdup(KILL_SECRET), strlen(KILL_SECRET)));
+    g_assert_true(secret_add(KILL_OTHER_SECRET, (guint8 *)g_strdup(KILL_OTHER_SECRET),
+                             strlen(KILL_OTHER_SECRET)));
     top = g_get_current_dir();
     for (guint i = 0; i < kill_n_rows; i++) {
         g_autofree char *kill = g_strdup_printf("/kill/%s", kill_rows[i].name);

@@ -311,6 +311,39 @@ static void test_bitmap(gconstpointer data)
     g_byte_array_unref(rest.bytes);
 }
 
+/* Mending them fails at any request: they are as before or mended. */
+static void test_bitmap_cut_short(void)
+{
+    gboolean done = FALSE;
+
+    for (guint n = 1; !done; n++) {
+        g_autoptr(Builder) b = with_bitmap();
+        g_autoptr(GBytes) bytes = NULL;
+        struct abi_check found;
+        Opened o;
+
+        builder_put64(b, TABLE, FAR);
+        opened_init(&o, b, ABI_OPEN_WRITE | ABI_OPEN_CHECK, 0);
+        g_assert_cmpint(check(&o, BOTH, &found, NULL), ==, FMT_OK);
+        g_assert_cmpint(check(&o, 0, &found, NULL), ==, FMT_OK);
+        mem_env_fail_io(o.mem, n, EIO);
+        done = qcow2_driver.close(&o.im) == FMT_OK && n > 3;
+        bytes = mem_env_bytes(o.mem, 0);
+        opened_clear(&o);
+
+        Builder rest = { .bytes = g_byte_array_new() };
+        g_byte_array_append(rest.bytes, g_bytes_get_data(bytes, NULL),
+                            (guint)g_bytes_get_size(bytes));
+        opened_init(&o, &rest, ABI_OPEN_CHECK, 0);
+        g_assert_cmpint(o.status, ==, FMT_OK);
+        g_assert_cmpint(check(&o, 0, &found, NULL), ==, FMT_OK);
+        g_assert_cmpuint(found.corruptions, <=, done ? 0 : 1);
+        opened_clear(&o);
+        g_byte_array_unref(rest.bytes);
+        g_assert_cmpuint(n, <, 100);
+    }
+}
+
 /* ---- cut short ---- */
 
 /* The guest clusters of sound(), wherever they are; one that cannot be read shall be zeros. */
@@ -391,6 +424,7 @@ int main(int argc, char **argv)
 
         g_test_add_data_func(path, &bitmap_rows[i], test_bitmap);
     }
+    g_test_add_func("/qcow2/repair/bitmap/cut-short", test_bitmap_cut_short);
     g_test_add_func("/qcow2/repair/need-rebuild", test_need_rebuild);
     g_test_add_func("/qcow2/repair/read-only", test_read_only);
     g_test_add_func("/qcow2/repair/overlap", test_overlap);

@@ -141,21 +141,13 @@ static int add_slot(struct fmt_env *env, const struct luks_place *place, struct 
     return status ? status : fmt_flush(env, place->handle);
 }
 
-/* Take the slots out of the header, then write over their material. */
+/* Write over the slots' material, then take them out of the header: cut short, they still count as
+ * used, and erasing them once more completes it. */
 static int erase_slots(struct fmt_env *env, const struct luks_place *place, struct luks_header *h,
                        const bool *which, struct crypt_random *random)
 {
-    for (uint32_t i = 0; i < LUKS_SLOTS; i++) {
-        if (which[i]) {
-            h->slot[i].active = false;
-            h->slot[i].iterations = 0;
-            __builtin_memset(h->slot[i].salt, 0, LUKS_SALT);
-        }
-    }
-    int status = luks_header_store(env, place, h);
-    if (!status) {
-        status = fmt_flush(env, place->handle);
-    }
+    int status = FMT_OK;
+
     for (uint32_t i = 0; i < LUKS_SLOTS * ERASE_PASSES && !status; i++) {
         if (which[i / ERASE_PASSES]) {
             status = luks_scramble_slot(env, place, h, i / ERASE_PASSES, random);
@@ -164,7 +156,17 @@ static int erase_slots(struct fmt_env *env, const struct luks_place *place, stru
             status = fmt_flush(env, place->handle);
         }
     }
-    return status;
+    for (uint32_t i = 0; i < LUKS_SLOTS; i++) {
+        if (which[i]) {
+            h->slot[i].active = false;
+            h->slot[i].iterations = 0;
+            __builtin_memset(h->slot[i].salt, 0, LUKS_SALT);
+        }
+    }
+    if (!status) {
+        status = luks_header_store(env, place, h);
+    }
+    return status ? status : fmt_flush(env, place->handle);
 }
 
 /* Which slots the old secret opens: of all, or of one. */
