@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "image/words.h"
+#include "image/formats.h"
 #include "profile/profile.h"
 
 static void test_values(void)
@@ -74,11 +74,64 @@ static void test_profile(void)
     g_assert_cmpstr(profile_version_string(), ==, INSTAR_QEMU_VERSION);
 }
 
+/* Codes of one table, with the table they stand in; rows of one code follow each other, and differ
+ * in the fact they want. */
+static void add_codes(GHashTable *codes, const WordsTable *table)
+{
+    for (gsize i = 0; i < table->n_rows; i++) {
+        const WordsRow *row = &table->rows[i], *before = i > 0 ? row - 1 : NULL;
+
+        g_assert_cmpint(row->code, <, 0);
+        if (before != NULL && before->code == row->code) {
+            g_assert_cmpint(row->since, !=, before->since);
+        } else if (!g_hash_table_insert(codes, GINT_TO_POINTER(row->code), (gpointer)table)) {
+            g_test_message("code %d has words in two places", row->code);
+            g_test_fail();
+        }
+    }
+}
+
+/* A code is looked for table by table: it may stand in one only. */
+static void test_codes_once(void)
+{
+    g_autoptr(GHashTable) codes = g_hash_table_new(NULL, NULL);
+    const ImageFormat *format;
+
+    add_codes(codes, &words_general);
+    for (guint f = 0; (format = format_nth(f)) != NULL; f++) {
+        for (guint t = 0; t < FORMAT_MAX_WORDS && format->words[t] != NULL; t++) {
+            add_codes(codes, format->words[t]);
+        }
+    }
+    g_assert_cmpuint(g_hash_table_size(codes), >, 250);
+}
+
+/* Each format is there once, by name and by number. */
+static void test_formats_once(void)
+{
+    const ImageFormat *format;
+
+    for (guint f = 0; (format = format_nth(f)) != NULL; f++) {
+        g_assert_true(format_by_name(format->name) == format);
+        g_assert_true(format_by_number(format->number) == format);
+        if (format->create_options != NULL) {
+            g_assert_cmpstr(format->create_options->format, ==, format->name);
+        }
+        if (format->amend_options != NULL) {
+            g_assert_cmpstr(format->amend_options->format, ==, format->name);
+        }
+    }
+    g_assert_null(format_by_name("file"));
+    g_assert_true(format_by_number(ABI_FORMAT_NONE) == &format_raw);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/words/values", test_values);
     g_test_add_func("/words/printable", test_printable);
+    g_test_add_func("/words/codes-once", test_codes_once);
+    g_test_add_func("/formats/once", test_formats_once);
     g_test_add_func("/profile/version", test_profile);
     return g_test_run();
 }

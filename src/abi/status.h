@@ -27,7 +27,6 @@ enum fmt_status {
     FMT_E_NO_MEMORY = -2,   /* the arena is used up */
     FMT_E_UNSUPPORTED = -3, /* this driver does not do it */
     FMT_E_BAD_JOB = -4,     /* the host asked nonsense */
-    FMT_E_NOT_MINE = -5,    /* not this format at all */
     FMT_E_CANCELED = -6,
     FMT_E_CODEC = -7,           /* coded bytes are broken */
     FMT_E_TABLE_FULL = -8,      /* the answer does not fit in the table */
@@ -38,8 +37,10 @@ enum fmt_status {
 
     /* qcow2: -1000 .. -1999, see qcow2-status.h */
     FMT_E_QCOW2_FIRST = -1000,
-    /* vmdk: -2000 .. -2999 */
+    /* vmdk: -2000 .. -2999, see vmdk-status.h */
     FMT_E_VMDK_FIRST = -2000,
+    /* LUKS, as a format and inside of others: -3000 .. -3999, see luks-status.h */
+    FMT_E_LUKS_FIRST = -3000,
 };
 
 #endif

@@ -11,7 +11,6 @@ static const WordsRow general_rows[] = {
     { FMT_E_UNSUPPORTED, 0, "{errno}", ENOTSUP },
     { FMT_E_BAD_JOB, 0, "Internal error: the cell was asked for something it does not know",
       EINVAL },
-    { FMT_E_NOT_MINE, 0, "{errno}", EINVAL },
     { FMT_E_CANCELED, 0, "{errno}", ECANCELED },
     { FMT_E_CODEC, 0, "{errno}", EIO },
     { FMT_E_TABLE_FULL, 0, "Internal error: the answer of the cell does not fit", E2BIG },
