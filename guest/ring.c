@@ -1,28 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/syscall.h"
 #include "guest/cpu.h"
 
 /* Linux x86-64, only where the host runs the payload as a process. */
 enum { SYS_READ = 0, SYS_WRITE = 1, SYS_EXIT_GROUP = 231 };
-
-static long system_call(long number, long a, long b, long c)
-{
-    long r;
-
-    __asm__ volatile("syscall"
-                     : "=a"(r)
-                     : "a"(number), "D"(a), "S"(b), "d"(c)
-                     : "rcx", "r11", "memory");
-    return r;
-}
 
 /* One byte either way; the host closing its end is the end of this cpu. */
 static void ring_channel(int channel)
 {
     char byte = 0;
 
-    if (system_call(SYS_WRITE, channel, (long)&byte, 1) != 1 ||
-        system_call(SYS_READ, channel, (long)&byte, 1) != 1) {
-        system_call(SYS_EXIT_GROUP, 0, 0, 0);
+    if (syscall3(SYS_WRITE, channel, (long)&byte, 1) != 1 ||
+        syscall3(SYS_READ, channel, (long)&byte, 1) != 1) {
+        syscall3(SYS_EXIT_GROUP, 0, 0, 0);
     }
 }
 

@@ -22,6 +22,7 @@
 #endif
 
 #include "base/checked.h"
+#include "base/syscall.h"
 #include "cell/process.h"
 
 /* Below this address the kernel maps nothing by itself (vm.mmap_min_addr at most). */
@@ -171,17 +172,6 @@ static void leave_rseq(void)
 #endif
 }
 
-static inline __attribute__((always_inline)) long raw_call(long number, long a, long b, long c)
-{
-    long r;
-
-    __asm__ volatile("syscall"
-                     : "=a"(r)
-                     : "a"(number), "D"(a), "S"(b), "d"(c)
-                     : "rcx", "r11", "memory");
-    return r;
-}
-
 /* An image of the x87 and vector registers as after a reset (Intel SDM 1, 13.4: FCW, MXCSR, and no
  * component in use), for XRSTOR or, on processors without it, FXRSTOR. */
 static const struct {
@@ -195,9 +185,9 @@ G_STATIC_ASSERT(sizeof clear_vectors == 576);
 __attribute__((noreturn, no_stack_protector, no_sanitize("address", "undefined"))) static void
 enter_payload(guint64 block, guint64 entry, gboolean use_xrstor)
 {
-    if (raw_call(SYS_arch_prctl, ARCH_SET_FS, (long)(block + ABI_BLOCK_CPU), 0) != 0 ||
-        raw_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&process_filter) != 0) {
-        raw_call(SYS_exit_group, PROCESS_EXIT_STEP + STEP_FILTER, 0, 0);
+    if (syscall3(SYS_arch_prctl, ARCH_SET_FS, (long)(block + ABI_BLOCK_CPU), 0) != 0 ||
+        syscall3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&process_filter) != 0) {
+        syscall3(SYS_exit_group, PROCESS_EXIT_STEP + STEP_FILTER, 0, 0);
     }
     /* What the registers hold is the host's: all of them become zero, but for the stack pointer,
      * the argument, and the entry point. */

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* System calls, which a machine has none of, and a process only its channel's. */
+#include "base/syscall.h"
 #include "tests/hostile/hostile.h"
 
 static long call(long number, uint64_t a, uint64_t b, uint64_t c)
 {
-    long r;
-
-    __asm__ volatile("syscall"
-                     : "=a"(r)
-                     : "a"(number), "D"(a), "S"(b), "d"(c)
-                     : "rcx", "r11", "memory");
-    return r;
+    return syscall3(number, (long)a, (long)b, (long)c);
 }
 
 static uint64_t text(const char *s)
