@@ -131,9 +131,9 @@ guint64 image_start(const Image *img)
     return 0;
 }
 
-guint32 image_format(const Image *img)
+gboolean image_has_driver(const Image *img)
 {
-    return img->format;
+    return img->format != ABI_FORMAT_RAW;
 }
 
 const struct abi_facts *image_facts(const Image *img)

@@ -103,6 +103,17 @@ gboolean guest_close(Guest *guest)
     return failed(guest, status);
 }
 
+void guest_end_faults(Guest *guest)
+{
+    mem_env_stop_at_failure(guest->mem, FALSE);
+    mem_env_fail_io(guest->mem, 0, 0);
+    mem_env_fail_alloc(guest->mem, 0);
+    if (guest->open) {
+        qcow2_free(&guest->im);
+        guest->open = FALSE;
+    }
+}
+
 void guest_clear(Guest *guest)
 {
     if (guest->open) {

@@ -31,6 +31,8 @@ gboolean guest_create(Guest *guest, const char *options, guint64 size);
 gboolean guest_open(Guest *guest, guint32 flags);
 /* FLUSH and CLOSE, as the dispatcher does them. */
 gboolean guest_close(Guest *guest);
+/* Requests and allocations succeed again; an image that is still open is left as it lies. */
+void guest_end_faults(Guest *guest);
 void guest_clear(Guest *guest);
 
 /* One question, its steps and its links. FALSE: guest->status; the disk is taken to show what it

@@ -107,35 +107,42 @@ static const struct {
     { "/convert-decompress", "convert -O raw c n" },
 };
 
-static void test_limited(gconstpointer data)
+/* Run line by the program at path: it ends with 0, and says nothing on stderr. */
+static void runs_well(const char *path, const char *line)
 {
-    guint i = GPOINTER_TO_UINT(data);
-    g_autofree char *prlimit = g_find_program_in_path("prlimit");
-    g_autofree char *line = g_strdup_printf("prlimit --as=1073741824 --cpu=2 -- '%s' %s",
-                                            test_instar_img(), limited[i].command);
     g_auto(GStrv) argv = NULL;
     g_auto(GStrv) envp = g_get_environ();
     g_autoptr(GError) error = NULL;
+    struct twin_output *output = NULL;
 
-    if (!prlimit) {
-        g_test_skip("prlimit is not installed");
-        return;
-    }
-    lay();
-    g_shell_parse_argv(line, NULL, &argv, &error);
+    g_assert_true(g_shell_parse_argv(line, NULL, &argv, &error));
     struct twin_process process = {
-        .path = prlimit,
+        .path = path,
         .argv = argv,
         .dir = fixture->work,
         .envp = envp,
         .umask = 022,
         .seconds = 60,
     };
-    struct twin_output *output = NULL;
     g_assert_true(twin_process_run(&process, &output, &error));
     g_assert_cmpstr(output->err->str, ==, "");
     g_assert_cmpint(output->rc, ==, 0);
     twin_output_free(output);
+}
+
+static void test_limited(gconstpointer data)
+{
+    guint i = GPOINTER_TO_UINT(data);
+    g_autofree char *prlimit = g_find_program_in_path("prlimit");
+    g_autofree char *line = g_strdup_printf("prlimit --as=1073741824 --cpu=2 -- '%s' %s",
+                                            test_instar_img(), limited[i].command);
+
+    if (!prlimit) {
+        g_test_skip("prlimit is not installed");
+        return;
+    }
+    lay();
+    runs_well(prlimit, line);
 }
 
 /* ---- devices ----------------------------------------------------------------------------- */
@@ -170,25 +177,9 @@ static void test_stdout(void)
     g_autofree char *line =
         g_strdup_printf("sh -c '\"%s\" convert -f raw -O raw big /dev/stdout > out && cmp big out'",
                         test_instar_img());
-    g_auto(GStrv) argv = NULL;
-    g_auto(GStrv) envp = g_get_environ();
-    g_autoptr(GError) error = NULL;
 
     lay();
-    g_shell_parse_argv(line, NULL, &argv, &error);
-    struct twin_process process = {
-        .path = "/bin/sh",
-        .argv = argv,
-        .dir = fixture->work,
-        .envp = envp,
-        .umask = 022,
-        .seconds = 60,
-    };
-    struct twin_output *output = NULL;
-    g_assert_true(twin_process_run(&process, &output, &error));
-    g_assert_cmpstr(output->err->str, ==, "");
-    g_assert_cmpint(output->rc, ==, 0);
-    twin_output_free(output);
+    runs_well("/bin/sh", line);
 }
 
 /* ---- images that qemu-img does not survive ----------------------------------------------- */

@@ -415,14 +415,8 @@ static void make_files(void)
         "qemu-io -f raw -c 'write -P 1 8k 4k' -c 'write -P 2 512k 64k' data.raw >/dev/null && "
         "cp r.raw a:b && cp r.raw file:x && cp r.raw we,ird && cp r.raw '\303\274\"x\\y' && "
         "mkdir dir bin && ln -s \"$INSTAR_IMG\" bin/qemu-img";
-    const char *argv[] = { "sh", "-c", script, NULL };
-    g_autoptr(GError) error = NULL;
-    int status;
 
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status,
-                 &error);
-    g_assert_no_error(error);
-    g_assert_true(g_spawn_check_wait_status(status, &error));
+    test_shell(script);
 }
 
 int main(int argc, char **argv)

@@ -17,27 +17,6 @@
 static gboolean have_qemu;
 
 /* Run a command line; the status must be 0. */
-static void run(const char *format, ...) G_GNUC_PRINTF(1, 2);
-static void run(const char *format, ...)
-{
-    g_autofree char *line = NULL, *err = NULL, *out = NULL;
-    g_autoptr(GError) error = NULL;
-    g_auto(GStrv) argv = NULL;
-    int status = -1;
-    va_list args;
-
-    va_start(args, format);
-    line = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_assert_true(g_shell_parse_argv(line, NULL, &argv, &error));
-    g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, &err, &status, &error);
-    g_assert_no_error(error);
-    if (!g_spawn_check_wait_status(status, &error)) {
-        g_test_message("%s: %s%s", line, out, err);
-    }
-    g_assert_no_error(error);
-}
-
 static gboolean skip_without_qemu(void)
 {
     if (!have_qemu) {
@@ -128,7 +107,7 @@ static void test_write(gconstpointer data)
     }
     unlink("x.img");
     for (guint i = 0; i < G_N_ELEMENTS(row->make) && row->make[i] != NULL; i++) {
-        run("%s", row->make[i]);
+        test_run("%s", row->make[i]);
     }
     img = open_image("x.img", NULL, IMAGE_WRITE | (row->unmap ? IMAGE_UNMAP : 0));
     size = image_size(img);
@@ -162,9 +141,9 @@ static void test_write(gconstpointer data)
     g_assert_no_error(error);
     g_clear_pointer(&img, image_unref);
 
-    run("qemu-img check -q x.img");
+    test_run("qemu-img check -q x.img");
     g_assert_true(g_file_set_contents("mirror.img", (char *)mirror, (gssize)size, &error));
-    run("qemu-img compare -q -F raw x.img mirror.img");
+    test_run("qemu-img compare -q -F raw x.img mirror.img");
     img = open_image("x.img", NULL, 0);
     compare_all(img, mirror);
 }
@@ -191,7 +170,7 @@ static void test_no_space(void)
         g_test_skip("no file system can be mounted here");
         return;
     }
-    run("qemu-img create -q -f qcow2 %s 64M", image);
+    test_run("qemu-img create -q -f qcow2 %s 64M", image);
     img = open_image(image, NULL, IMAGE_WRITE);
     memset(buf, 3, MIB);
     for (guint i = 0; i < 8 && image_write(img, i * MIB, buf, MIB, &error); i++) {}
@@ -202,7 +181,7 @@ static void test_no_space(void)
     g_clear_pointer(&img, image_unref);
     g_spawn_sync(NULL, (char **)check, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status,
                  NULL);
-    run("umount %s", folder);
+    test_run("umount %s", folder);
     /* 3: clusters that nobody uses, no more */
     g_assert_true(WIFEXITED(status));
     g_assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 3);
@@ -301,13 +280,13 @@ static void test_create(gconstpointer data)
         g_assert_cmpint(rename("data.img", "our-data.img"), ==, 0);
     }
     unlink("theirs.img");
-    run("qemu-img create -q -f qcow2 %s%s theirs.img %" G_GUINT64_FORMAT,
-        *row->options ? "-o " : "", row->options, row->size);
+    test_run("qemu-img create -q -f qcow2 %s%s theirs.img %" G_GUINT64_FORMAT,
+             *row->options ? "-o " : "", row->options, row->size);
     assert_same_file("ours.img", "theirs.img");
     if (data_file) {
         assert_same_file("our-data.img", "data.img");
     }
-    run("qemu-img check -q ours.img");
+    test_run("qemu-img check -q ours.img");
 }
 
 static void test_create_too_big(void)
@@ -331,7 +310,7 @@ static void test_truncate(void)
     if (skip_without_qemu()) {
         return;
     }
-    run("qemu-img create -q -f qcow2 t.img 1M");
+    test_run("qemu-img create -q -f qcow2 t.img 1M");
     img = open_image("t.img", NULL, IMAGE_WRITE | IMAGE_RESIZE);
     g_assert_true(image_truncate(img, 40 * MIB, ABI_PREALLOC_OFF, FALSE, &error));
     g_assert_no_error(error);
@@ -341,8 +320,8 @@ static void test_truncate(void)
     g_assert_true(image_close(img, &error));
     g_assert_no_error(error);
     g_clear_pointer(&img, image_unref);
-    run("qemu-img check -q t.img");
-    run("qemu-io -r -c 'read -P 9 39M 1M' t.img");
+    test_run("qemu-img check -q t.img");
+    test_run("qemu-io -r -c 'read -P 9 39M 1M' t.img");
 }
 
 int main(int argc, char **argv)

@@ -18,26 +18,6 @@
 static gboolean have_qemu;
 
 /* Run words of a command line (no quoting); the status must be 0. */
-static void run(const char *format, ...) G_GNUC_PRINTF(1, 2);
-static void run(const char *format, ...)
-{
-    g_autofree char *line = NULL;
-    g_autoptr(GError) error = NULL;
-    g_auto(GStrv) argv = NULL;
-    int status = -1;
-    va_list args;
-
-    va_start(args, format);
-    line = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_assert_true(g_shell_parse_argv(line, NULL, &argv, &error));
-    g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL,
-                 NULL, NULL, &status, &error);
-    g_assert_no_error(error);
-    g_assert_true(g_spawn_check_wait_status(status, &error));
-    g_assert_no_error(error);
-}
-
 static gboolean skip_without_qemu(void)
 {
     if (!have_qemu) {
@@ -76,7 +56,7 @@ static void assert_reads_like_qemu(const char *name, gsize step)
     g_autoptr(GError) error = NULL;
     gsize size;
 
-    run("qemu-img convert -O raw %s expected.raw", name);
+    test_run("qemu-img convert -O raw %s expected.raw", name);
     g_assert_true(g_file_get_contents("expected.raw", (char **)&whole, &size, &error));
     g_assert_cmpuint(image_size(img), ==, size);
     for (gsize at = 0; at < size; at += step) {
@@ -154,7 +134,7 @@ static void test_read(gconstpointer data)
         return;
     }
     for (guint i = 0; i < G_N_ELEMENTS(row->make) && row->make[i] != NULL; i++) {
-        run("%s", row->make[i]);
+        test_run("%s", row->make[i]);
     }
     for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
         assert_reads_like_qemu("x.img", steps[i]);
@@ -196,12 +176,12 @@ static void test_read_threads(void)
     if (skip_without_qemu()) {
         return;
     }
-    run("qemu-img create -q -f raw y.img 8M");
+    test_run("qemu-img create -q -f raw y.img 8M");
     for (guint i = 0; i < 60; i++) {
         g_string_append_printf(writes, " -c 'write -P %u %uk 100k'", i + 1, i * 130);
     }
-    run("qemu-io%s -f raw y.img", writes->str);
-    run("qemu-img convert -c -O qcow2 y.img x.img");
+    test_run("qemu-io%s -f raw y.img", writes->str);
+    test_run("qemu-img convert -c -O qcow2 y.img x.img");
     g_assert_true(g_file_get_contents("y.img", (char **)&whole, &size, NULL));
     img = open_image("x.img", 0);
     for (guint i = 0; i < N; i++) {
@@ -226,16 +206,16 @@ static void test_broken_cluster(void)
     if (skip_without_qemu()) {
         return;
     }
-    run("qemu-img create -q -f raw y.img 1M");
-    run("qemu-io -c 'write -P 9 0 256k' -f raw y.img");
-    run("qemu-img convert -c -O qcow2 y.img x.img");
+    test_run("qemu-img create -q -f raw y.img 1M");
+    test_run("qemu-io -c 'write -P 9 0 256k' -f raw y.img");
+    test_run("qemu-img convert -c -O qcow2 y.img x.img");
     {
         g_autoptr(Image) good = open_image("x.img", 0);
         g_assert_true(image_extents(good, 0, 65536, e, 4, &n, &next, &error));
         g_assert_cmpuint(n, ==, 1);
         g_assert_cmpuint(e[0].kind, ==, ABI_EXT_COOKED);
     }
-    run("qemu-io -f raw -c 'write -P 255 %" G_GUINT64_FORMAT " 20' x.img", e[0].file_offset);
+    test_run("qemu-io -f raw -c 'write -P 255 %" G_GUINT64_FORMAT " 20' x.img", e[0].file_offset);
     img = open_image("x.img", 0);
     g_assert_false(image_read(img, 0, buf, 65536, &error));
     g_assert_cmpstr(error->message, ==, "Input/output error");
@@ -257,9 +237,9 @@ static void test_read_extents(void)
     if (skip_without_qemu()) {
         return;
     }
-    run("qemu-img create -q -f raw y.img 3M");
-    run(WRITE "-f raw y.img");
-    run("qemu-img convert -c -O qcow2 -o cluster_size=16k y.img x.img");
+    test_run("qemu-img create -q -f raw y.img 3M");
+    test_run(WRITE "-f raw y.img");
+    test_run("qemu-img convert -c -O qcow2 -o cluster_size=16k y.img x.img");
     img = open_image("x.img", 0);
     g_assert_true(image_extents(img, 0, 400 * 1024, e, 128, &n, &next, &error));
     g_assert_cmpuint(next, ==, 400 * 1024);
@@ -299,9 +279,9 @@ static void test_raw_extents(void)
     if (skip_without_qemu()) {
         return;
     }
-    run("qemu-img create -q -f raw x.img 1M");
-    run("truncate -s 2097153 x.img");
-    run("qemu-io -c 'write -P 1 0 64k' -c 'write -P 2 1M 64k' -f raw x.img");
+    test_run("qemu-img create -q -f raw x.img 1M");
+    test_run("truncate -s 2097153 x.img");
+    test_run("qemu-io -c 'write -P 1 0 64k' -c 'write -P 2 1M 64k' -f raw x.img");
     img = open_image("x.img", 0);
     g_assert_true(image_extents(img, 0, G_MAXINT64, e, 8, &n, &next, &error));
     g_assert_no_error(error);
@@ -326,10 +306,10 @@ static void test_snapshot(void)
     if (skip_without_qemu()) {
         return;
     }
-    run("qemu-img create -q -f qcow2 x.img 1M");
-    run("qemu-io -c 'write -P 1 0 64k' x.img");
-    run("qemu-img snapshot -c first x.img");
-    run("qemu-io -c 'write -P 2 0 64k' x.img");
+    test_run("qemu-img create -q -f qcow2 x.img 1M");
+    test_run("qemu-io -c 'write -P 1 0 64k' x.img");
+    test_run("qemu-img snapshot -c first x.img");
+    test_run("qemu-io -c 'write -P 2 0 64k' x.img");
     for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
         g_autoptr(Image) img = open_image("x.img", 0);
         g_autoptr(GError) error = NULL;
@@ -359,13 +339,13 @@ static void test_chain_errors(void)
     if (skip_without_qemu()) {
         return;
     }
-    run("qemu-img create -q -f qcow2 -u -b two.img -F qcow2 one.img 1M");
-    run("qemu-img create -q -f qcow2 -u -b one.img -F qcow2 two.img 1M");
+    test_run("qemu-img create -q -f qcow2 -u -b two.img -F qcow2 one.img 1M");
+    test_run("qemu-img create -q -f qcow2 -u -b one.img -F qcow2 two.img 1M");
     loop = open_error("one.img", 0);
     g_assert_cmpstr(loop, ==,
                     "Could not open 'one.img': Could not open backing file: Could not open backing "
                     "file: Backing file 'one.img' creates an infinite loop.");
-    run("qemu-img create -q -f qcow2 -u -b nowhere.img -F raw three.img 1M");
+    test_run("qemu-img create -q -f qcow2 -u -b nowhere.img -F raw three.img 1M");
     missing = open_error("three.img", 0);
     g_assert_cmpstr(missing, ==,
                     "Could not open 'three.img': Could not open backing file: Could "
@@ -384,8 +364,8 @@ static void test_chain_names(void)
         return;
     }
     g_assert_cmpint(mkdir("sub", 0755), ==, 0);
-    run("qemu-img create -q -f raw sub/base.img 1M");
-    run("qemu-img create -q -f qcow2 -b base.img -F raw sub/top.img");
+    test_run("qemu-img create -q -f raw sub/base.img 1M");
+    test_run("qemu-img create -q -f qcow2 -b base.img -F raw sub/top.img");
     img = open_image("sub/top.img", 0);
     g_assert_cmpstr(image_backing_name(img), ==, "base.img");
     g_assert_cmpstr(image_backing_full(img), ==, "sub/base.img");
@@ -404,7 +384,7 @@ static void test_long_chain(void)
         return;
     }
     /* The same image in a folder, and in a folder of that, ...: each names the next. */
-    run("qemu-img create -q -f qcow2 -o cluster_size=4k -u -b d/l.img -F qcow2 l.img 1M");
+    test_run("qemu-img create -q -f qcow2 -o cluster_size=4k -u -b d/l.img -F qcow2 l.img 1M");
     g_assert_true(g_file_get_contents("l.img", &bytes, &size, NULL));
     for (guint i = 1; i < 258; i++) {
         g_autofree char *file = NULL;
@@ -423,8 +403,8 @@ static void test_long_chain(void)
     g_string_truncate(folder, 2 * 257 - 2 * 59);
     g_string_append(folder, "l.img");
     g_string_append(last, "l.img");
-    run("qemu-img create -q -f qcow2 %s 1M", last->str);
-    run("qemu-io -c 'write -P 5 512k 64k' %s", last->str);
+    test_run("qemu-img create -q -f qcow2 %s 1M", last->str);
+    test_run("qemu-io -c 'write -P 5 512k 64k' %s", last->str);
     {
         g_autoptr(Image) img = open_image(folder->str, 0);
         guint8 byte = 1;
@@ -480,7 +460,7 @@ static void test_lock(gconstpointer data)
         return;
     }
     unlink("x.img");
-    run("qemu-img create -q -f %s x.img 1M", row->format);
+    test_run("qemu-img create -q -f %s x.img 1M", row->format);
     first = image_open(spec, row->first, 0, &error);
     g_assert_no_error(error);
     second = image_open(spec, row->second, 0, &error);

@@ -66,18 +66,6 @@ typedef struct {
 
 static gboolean have_qemu;
 
-static void shell(const char *script)
-{
-    const char *argv[] = { "sh", "-c", script, NULL };
-    g_autoptr(GError) error = NULL;
-    int status;
-
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status,
-                 &error);
-    g_assert_no_error(error);
-    g_assert_true(g_spawn_check_wait_status(status, &error));
-}
-
 static gboolean held(const char *path)
 {
     int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -140,7 +128,7 @@ static void test_case(gconstpointer data)
         int child_stdin = -1;
         GPid pid;
 
-        shell(RESTORE);
+        test_shell(RESTORE);
         pid = take(row->holder, &child_stdin);
         g_assert_true(g_shell_parse_argv(line, NULL, &argv, &error));
         g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out[i], &err[i],
@@ -166,12 +154,13 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     have_qemu = img != NULL && io != NULL;
     if (have_qemu) {
-        shell("qemu-img create -q -f qcow2 a.qcow2 1M && qemu-img create -q -f raw r.raw 1M && "
-              "qemu-img create -q -f raw w.raw 1M && "
-              "qemu-img create -q -f qcow2 -b a.qcow2 -F qcow2 ov.qcow2 && "
-              "qemu-img create -q -f qcow2 -b w.raw -F raw ovr.qcow2 && "
-              "qemu-img create -q -f qcow2 -o data_file=d.raw d.qcow2 1M && "
-              "mkdir keep bin && cp *.raw *.qcow2 keep && ln -s \"$INSTAR_IMG\" bin/qemu-img");
+        test_shell(
+            "qemu-img create -q -f qcow2 a.qcow2 1M && qemu-img create -q -f raw r.raw 1M && "
+            "qemu-img create -q -f raw w.raw 1M && "
+            "qemu-img create -q -f qcow2 -b a.qcow2 -F qcow2 ov.qcow2 && "
+            "qemu-img create -q -f qcow2 -b w.raw -F raw ovr.qcow2 && "
+            "qemu-img create -q -f qcow2 -o data_file=d.raw d.qcow2 1M && "
+            "mkdir keep bin && cp *.raw *.qcow2 keep && ln -s \"$INSTAR_IMG\" bin/qemu-img");
     }
     for (guint h = 0; h < G_N_ELEMENTS(holders); h++) {
         for (guint c = 0; c < G_N_ELEMENTS(commands); c++) {

@@ -112,13 +112,7 @@ static gboolean try(const Row *row, guint64 io, guint64 allocation)
     failed = status != FMT_OK || !guest_close(&guest);
     gboolean reached = io != 0 ? mem_env_io_count(guest.mem) - ios >= io
                                : mem_env_alloc_count(guest.mem) - allocations >= allocation;
-    mem_env_fail_io(guest.mem, 0, 0);
-    mem_env_fail_alloc(guest.mem, 0);
-    mem_env_stop_at_failure(guest.mem, FALSE);
-    if (guest.open) {
-        qcow2_free(&guest.im);
-        guest.open = FALSE;
-    }
+    guest_end_faults(&guest);
     guest_check(&guest, &leaks);
     g_assert_true(failed || leaks == 0);
     g_assert_true(guest_open(&guest, 0));

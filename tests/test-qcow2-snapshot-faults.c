@@ -192,11 +192,7 @@ static gboolean try(const Row *row, const Model *m, guint64 n, gboolean crash)
         qcow2_flush(&guest.im);
         qcow2_close(&guest.im);
     }
-    mem_env_fail_alloc(guest.mem, 0);
-    mem_env_fail_io(guest.mem, 0, 0);
-    mem_env_stop_at_failure(guest.mem, FALSE);
-    qcow2_free(&guest.im);
-    guest.open = FALSE;
+    guest_end_faults(&guest);
     guest_check(&guest, &leaks);
     after = is_after(&guest, m, row->action);
     if (status == FMT_OK) {

@@ -126,12 +126,7 @@ static gboolean try(const Row *row, guint64 io, guint64 allocation, gboolean cra
     }
     ios = mem_env_io_count(guest.mem) - ios;
     allocations = mem_env_alloc_count(guest.mem) - allocations;
-    mem_env_fail_io(guest.mem, 0, 0);
-    mem_env_fail_alloc(guest.mem, 0);
-    if (guest.open) {
-        qcow2_free(&guest.im);
-        guest.open = FALSE;
-    }
+    guest_end_faults(&guest);
     guest_check(&guest, &leaks);
     if (!failed) {
         g_assert_cmpuint(leaks, ==, 0);

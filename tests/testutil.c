@@ -19,3 +19,37 @@ const char *test_instar_img(void)
         g_error("INSTAR_IMG is not set: run this through make check or tests/tap-run");
     return path;
 }
+
+static void spawn(char **argv)
+{
+    g_autofree char *out = NULL, *err = NULL;
+    g_autoptr(GError) error = NULL;
+    int status = -1;
+
+    g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, &err, &status, &error);
+    g_assert_no_error(error);
+    if (!g_spawn_check_wait_status(status, &error))
+        g_error("%s: %s: %s%s", argv[0], error->message, out, err);
+}
+
+void test_run(const char *format, ...)
+{
+    g_autofree char *line = NULL;
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) argv = NULL;
+    va_list args;
+
+    va_start(args, format);
+    line = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_shell_parse_argv(line, NULL, &argv, &error);
+    g_assert_no_error(error);
+    spawn(argv);
+}
+
+void test_shell(const char *script)
+{
+    const char *argv[] = { "sh", "-c", script, NULL };
+
+    spawn((char **)argv);
+}

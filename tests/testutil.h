@@ -13,3 +13,8 @@ void test_skip_without_kvm(const char *reason);
 
 /* Path of the program under test. Never NULL; the string is borrowed from the environment. */
 const char *test_instar_img(void);
+
+/* Run a command line, its words quoted as in a shell, or a script. A status that is not 0 ends the
+ * test, with what was said. */
+void test_run(const char *format, ...) G_GNUC_PRINTF(1, 2);
+void test_shell(const char *script);
