@@ -55,6 +55,28 @@ static inline uint32_t props_strlen(const char *s)
     return n;
 }
 
+/* Are these bytes just that word? */
+static inline bool props_word(const void *bytes, uint32_t length, const char *word)
+{
+    return length == props_strlen(word) && !__builtin_memcmp(bytes, word, length);
+}
+
+/* Is it the record of that name? */
+static inline bool props_is(const struct props_item *it, const char *name)
+{
+    return props_word(it->key, it->key_length, name);
+}
+
+/* The same of a name in two parts. */
+static inline bool props_is_joined(const struct props_item *it, const char *prefix,
+                                   const char *name)
+{
+    uint32_t before = props_strlen(prefix);
+
+    return it->key_length >= before && !__builtin_memcmp(it->key, prefix, before) &&
+           props_word(it->key + before, it->key_length - before, name);
+}
+
 /* Append one record; key NULL for list members and END. */
 static inline void props_put(struct props_writer *w, uint16_t type, const char *key,
                              const void *value, uint32_t value_length)

@@ -14,15 +14,21 @@ static void report(const char *message)
     fprintf(stderr, "%s: %s\n", g_get_prgname(), message);
 }
 
+static void report_args(const char *format, va_list args) G_GNUC_PRINTF(1, 0);
+static void report_args(const char *format, va_list args)
+{
+    g_autofree char *message = g_strdup_vprintf(format, args);
+
+    report(message);
+}
+
 void cli_error(const char *format, ...)
 {
-    g_autofree char *message = NULL;
     va_list args;
 
     va_start(args, format);
-    message = g_strdup_vprintf(format, args);
+    report_args(format, args);
     va_end(args);
-    report(message);
 }
 
 void cli_try_help(const CliCommand *command)
@@ -36,13 +42,11 @@ void cli_try_help(const CliCommand *command)
 
 int cli_usage_error(const CliCommand *command, const char *format, ...)
 {
-    g_autofree char *message = NULL;
     va_list args;
 
     va_start(args, format);
-    message = g_strdup_vprintf(format, args);
+    report_args(format, args);
     va_end(args);
-    report(message);
     cli_try_help(command);
     return 1;
 }

@@ -87,7 +87,7 @@ static gboolean publish(Writing *w, guint16 kind, GError **error)
     for (guint i = 0; i < w->n_steps; i++) {
         w->steps[i].kind = kind;
     }
-    for (guint at = 0, taken; image_format(img) != ABI_FORMAT_RAW && at < w->n_steps; at += taken) {
+    for (guint at = 0, taken; image_has_driver(img) && at < w->n_steps; at += taken) {
         guint unused;
 
         taken = 0;

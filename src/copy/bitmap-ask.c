@@ -42,11 +42,6 @@ gboolean bitmap_tell(Image *img, BitmapQuestion *q, GError **error)
     return answer != NULL;
 }
 
-gboolean bitmap_is_key(const struct props_item *item, const char *key)
-{
-    return item->key_length == strlen(key) && memcmp(item->key, key, item->key_length) == 0;
-}
-
 gboolean bitmap_bits(GBytes *answer, guint64 from, BitmapBits *ret_bits)
 {
     struct props_reader reader = { 0 };
@@ -57,9 +52,9 @@ gboolean bitmap_bits(GBytes *answer, guint64 from, BitmapBits *ret_bits)
     reader.base = g_bytes_get_data(answer, &length);
     reader.size = (guint32)length;
     while (props_next(&reader, &item) > 0) {
-        if (bitmap_is_key(&item, "at")) {
+        if (props_is(&item, "at")) {
             bits.at = item.number;
-        } else if (bitmap_is_key(&item, "bits")) {
+        } else if (props_is(&item, "bits")) {
             bits.bytes = item.value;
             bits.n = item.value_length;
         }

@@ -22,7 +22,6 @@ GBytes *bitmap_ask(Image *img, BitmapQuestion *q, GError **error);
 /* The same where nothing is answered. */
 gboolean bitmap_tell(Image *img, BitmapQuestion *q, GError **error);
 
-gboolean bitmap_is_key(const struct props_item *item, const char *key);
 /* The members of an object "bitmap", to its end. Free with copy_bitmap_free. */
 CopyBitmap *copy_bitmap_take(struct props_reader *reader);
 void copy_bitmap_free(gpointer bitmap);

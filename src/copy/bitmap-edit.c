@@ -66,7 +66,7 @@ static gboolean find(Image *img, const char *name, CopyBitmap **ret, guint64 *re
     while (props_next(&reader, &item) > 0) {
         if (item.type == ABI_PROP_OBJECT && *ret == NULL) {
             *ret = copy_bitmap_take(&reader);
-        } else if (bitmap_is_key(&item, "size")) {
+        } else if (props_is(&item, "size")) {
             *ret_size = item.number;
         }
     }

@@ -22,15 +22,15 @@ CopyBitmap *copy_bitmap_take(struct props_reader *reader)
     struct props_item item;
 
     while (props_next(reader, &item) > 0 && item.type != ABI_PROP_END) {
-        if (bitmap_is_key(&item, "name") && b->name == NULL) {
+        if (props_is(&item, "name") && b->name == NULL) {
             b->name = g_bytes_new(item.value, MIN(item.value_length, ABI_MAX_NAME));
-        } else if (bitmap_is_key(&item, "granularity")) {
+        } else if (props_is(&item, "granularity")) {
             b->granularity = item.number;
-        } else if (bitmap_is_key(&item, "enabled")) {
+        } else if (props_is(&item, "enabled")) {
             b->enabled = item.number != 0;
-        } else if (bitmap_is_key(&item, "inconsistent")) {
+        } else if (props_is(&item, "inconsistent")) {
             b->inconsistent = item.number != 0;
-        } else if (bitmap_is_key(&item, "entry")) {
+        } else if (props_is(&item, "entry")) {
             b->entry = item.number;
         }
     }
@@ -53,9 +53,9 @@ static gboolean take_list(GBytes *answer, GPtrArray *bitmaps, guint64 *ret_size,
     while (props_next(&reader, &item) > 0) {
         if (item.type == ABI_PROP_OBJECT) {
             g_ptr_array_add(bitmaps, copy_bitmap_take(&reader));
-        } else if (bitmap_is_key(&item, "size") && ret_size != NULL) {
+        } else if (props_is(&item, "size") && ret_size != NULL) {
             *ret_size = item.number;
-        } else if (bitmap_is_key(&item, "next")) {
+        } else if (props_is(&item, "next")) {
             /* a list that does not go on is at its end */
             more = item.number > *from;
             *from = item.number;

@@ -62,7 +62,7 @@ static guint engine_init(CopyEngine *e, const CopyWork *work, const CopyConvert 
     e->job = job;
     e->plan.work = work;
     e->failed = G_MAXUINT64;
-    e->planned_order = image_format(job->target) != ABI_FORMAT_RAW;
+    e->planned_order = image_has_driver(job->target);
     e->plan.job = job;
     e->plan.sparse = copy_sparse_init(job->sparse, 0);
     e->plan.zero_init = job->target_is_zero && !job->target_has_backing;

@@ -73,7 +73,7 @@ static gboolean store_copies(const CopyPlan *plan, const CopyPiece *piece, const
     const CopyRun *run = &g_array_index(parts, CopyPart, piece->first_part).run;
     guint64 copied;
 
-    return image_format(plan->job->target) != ABI_FORMAT_RAW ||
+    return image_has_driver(plan->job->target) ||
            io_copy_range(image_file_by_handle(run->layer, run->extent.handle),
                          run->extent.file_offset, image_file(plan->job->target), piece->start,
                          run->length, &copied, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <nettle/nettle-meta.h>
+#include "abi/props.h"
 #include "format/crypt.h"
 
 const char *const crypt_modes[CRYPT_MODES] = {
@@ -40,16 +41,11 @@ const struct crypt_hash crypt_hashes[] = {
     { 0 },
 };
 
-static bool is(const char *word, const void *name, uint32_t length)
-{
-    return props_strlen(word) == length && !__builtin_memcmp(word, name, length);
-}
-
 const struct crypt_cipher *crypt_cipher_by_name(const void *name, uint32_t length)
 {
     const struct crypt_cipher *c = crypt_ciphers;
 
-    while (c->name && !is(c->name, name, length)) {
+    while (c->name && !props_word(name, length, c->name)) {
         c++;
     }
     return c->name ? c : 0;
@@ -60,7 +56,7 @@ const struct crypt_cipher *crypt_cipher_by_header(const void *name, uint32_t len
 {
     const struct crypt_cipher *c = crypt_ciphers;
 
-    while (c->name && !(c->key_bytes == key_bytes && is(c->header_name, name, length))) {
+    while (c->name && !(c->key_bytes == key_bytes && props_word(name, length, c->header_name))) {
         c++;
     }
     return c->name ? c : 0;
@@ -70,7 +66,7 @@ const struct crypt_hash *crypt_hash_by_name(const void *name, uint32_t length)
 {
     const struct crypt_hash *h = crypt_hashes;
 
-    while (h->name && !is(h->name, name, length)) {
+    while (h->name && !props_word(name, length, h->name)) {
         h++;
     }
     return h->name ? h : 0;
@@ -79,7 +75,7 @@ const struct crypt_hash *crypt_hash_by_name(const void *name, uint32_t length)
 static int find(const char *const *names, uint32_t n, const void *name, uint32_t length)
 {
     for (uint32_t i = 0; i < n; i++) {
-        if (is(names[i], name, length)) {
+        if (props_word(name, length, names[i])) {
             return (int)i;
         }
     }

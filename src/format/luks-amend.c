@@ -16,19 +16,6 @@ struct question {
     uint64_t slot, iter_time;
 };
 
-static bool is_key(const struct props_item *it, const char *prefix, const char *name)
-{
-    uint32_t before = props_strlen(prefix), length = props_strlen(name);
-
-    return it->key_length == before + length && !__builtin_memcmp(it->key, prefix, before) &&
-           !__builtin_memcmp(it->key + before, name, length);
-}
-
-static bool is_word(struct crypt_bytes text, const char *word)
-{
-    return text.length == props_strlen(word) && !__builtin_memcmp(text.data, word, text.length);
-}
-
 static void take_text(const struct props_item *it, const char *prefix, struct question *q)
 {
     const struct {
@@ -45,7 +32,7 @@ static void take_text(const struct props_item *it, const char *prefix, struct qu
     };
 
     for (uint32_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        if (is_key(it, texts[i].prefix, texts[i].name)) {
+        if (props_is_joined(it, texts[i].prefix, texts[i].name)) {
             *texts[i].to = (struct crypt_bytes){ it->value, it->value_length };
         }
     }
@@ -61,12 +48,12 @@ static int read_question(struct fmt_env *env, struct props_reader in, const char
     while ((more = props_next(&in, &it)) > 0) {
         if (it.type == ABI_PROP_STRING) {
             take_text(&it, prefix, q);
-        } else if (it.type == ABI_PROP_BOOL && is_key(&it, "", "force")) {
+        } else if (it.type == ABI_PROP_BOOL && props_is_joined(&it, "", "force")) {
             q->force = it.number != 0;
-        } else if (it.type == ABI_PROP_U64 && is_key(&it, prefix, "keyslot")) {
+        } else if (it.type == ABI_PROP_U64 && props_is_joined(&it, prefix, "keyslot")) {
             q->has_slot = true;
             q->slot = it.number;
-        } else if (it.type == ABI_PROP_U64 && is_key(&it, prefix, "iter-time")) {
+        } else if (it.type == ABI_PROP_U64 && props_is_joined(&it, prefix, "iter-time")) {
             q->has_time = true;
             q->iter_time = it.number;
         }
@@ -252,8 +239,8 @@ int luks_amend(struct fmt_env *env, const struct luks_place *place, struct luks_
     if (status) {
         return status;
     }
-    bool active = is_word(q.state, "active");
-    if (!active && !is_word(q.state, "inactive")) {
+    bool active = props_word(q.state.data, q.state.length, "active");
+    if (!active && !props_word(q.state.data, q.state.length, "inactive")) {
         return fmt_fail_text(env, LUKS_E_AMEND_STATE, q.state.data, q.state.length);
     }
     struct crypt_random *random = env->alloc(env, sizeof *random);

@@ -23,33 +23,24 @@ static const struct {
     [O_HASH] = { "hash-alg", LUKS_E_OPTION_HASH },
 };
 
-/* Is it that key, behind the prefix? */
-static bool is_key(const struct props_item *it, const char *prefix, const char *name)
-{
-    uint32_t before = props_strlen(prefix), length = props_strlen(name);
-
-    return it->key_length == before + length && !__builtin_memcmp(it->key, prefix, before) &&
-           !__builtin_memcmp(it->key + before, name, length);
-}
-
 static void take(const struct props_item *it, const char *prefix, struct luks_options *o,
                  struct text *word)
 {
     struct crypt_bytes bytes = { it->value, it->value_length };
 
-    if (it->type == ABI_PROP_U64 && is_key(it, prefix, "iter-time")) {
+    if (it->type == ABI_PROP_U64 && props_is_joined(it, prefix, "iter-time")) {
         o->iter_time = it->number;
     }
     if (it->type != ABI_PROP_STRING) {
         return;
     }
-    if (is_key(it, "", "secret")) {
+    if (props_is_joined(it, "", "secret")) {
         o->secret = bytes;
-    } else if (is_key(it, "", "seed")) {
+    } else if (props_is_joined(it, "", "seed")) {
         o->seed = bytes;
     }
     for (uint32_t i = 0; i < N_WORDS; i++) {
-        if (is_key(it, prefix, words[i].name)) {
+        if (props_is_joined(it, prefix, words[i].name)) {
             word[i] = (struct text){ it->value, it->value_length };
         }
     }
@@ -58,8 +49,7 @@ static void take(const struct props_item *it, const char *prefix, struct luks_op
 static bool is_known(const struct text *w)
 {
     for (uint32_t i = 0; i < sizeof known_ciphers / sizeof *known_ciphers; i++) {
-        if (props_strlen(known_ciphers[i]) == w->length &&
-            !__builtin_memcmp(known_ciphers[i], w->data, w->length)) {
+        if (props_word(w->data, w->length, known_ciphers[i])) {
             return true;
         }
     }

@@ -198,13 +198,11 @@ static int read_prealloc(struct fmt_env *env, struct props_reader options, uint3
 
     *ret = ABI_PREALLOC_OFF;
     while (props_next(&options, &it) > 0) {
-        if (it.type != ABI_PROP_STRING || it.key_length != 13 ||
-            __builtin_memcmp(it.key, "preallocation", 13)) {
+        if (it.type != ABI_PROP_STRING || !props_is(&it, "preallocation")) {
             continue;
         }
         uint32_t i = 0;
-        while (i < 4 && !(props_strlen(prealloc_words[i]) == it.value_length &&
-                          !__builtin_memcmp(prealloc_words[i], it.value, it.value_length))) {
+        while (i < 4 && !props_word(it.value, it.value_length, prealloc_words[i])) {
             i++;
         }
         if (i == 4) {
@@ -274,7 +272,7 @@ static int luks_measure(struct fmt_env *env, const struct abi_create *req,
     int status = luks_options_read(env, options, "", &o);
 
     while (props_next(&again, &it) > 0) {
-        secret = secret || (it.key_length == 10 && !__builtin_memcmp(it.key, "key-secret", 10));
+        secret = secret || props_is(&it, "key-secret");
     }
     if (!status) {
         status = secret ? luks_options_judge(env, &o) : fmt_fail(env, LUKS_E_NO_SECRET);

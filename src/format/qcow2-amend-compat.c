@@ -42,13 +42,7 @@ int qcow2_upgrade(struct fmt_image *im)
         status = qcow2_snapshot_table_write(im, UINT32_MAX, 0, &table);
     }
     if (!status) {
-        status = qcow2_settle(im);
-    }
-    if (!status) {
-        status = qcow2_cache_write_back(im, QCOW2_KIND_L1);
-    }
-    if (!status) {
-        status = fmt_flush(im->env, 0);
+        status = qcow2_settle_tables(im);
     }
     if (status) {
         return status;
@@ -352,13 +346,7 @@ int qcow2_downgrade(struct fmt_image *im)
     }
     status = expand(im);
     if (!status) {
-        status = qcow2_settle(im);
-    }
-    if (!status) {
-        status = qcow2_cache_write_back(im, QCOW2_KIND_L1);
-    }
-    if (!status) {
-        status = fmt_flush(im->env, 0);
+        status = qcow2_settle_tables(im);
     }
     if (status) {
         return status;

@@ -10,12 +10,6 @@ struct wanted {
     uint32_t version, order; /* judged; as they are, if not asked for */
 };
 
-static bool is_key(const struct props_item *item, const char *key)
-{
-    return item->key_length == props_strlen(key) &&
-           !__builtin_memcmp(item->key, key, item->key_length);
-}
-
 static bool begins(const struct props_item *item, const char *with)
 {
     uint32_t n = (uint32_t)props_strlen(with);
@@ -41,25 +35,25 @@ static bool take_member(const struct props_item *item, struct wanted *w)
 {
     uint64_t number;
 
-    if (is_key(item, "compat")) {
+    if (props_is(item, "compat")) {
         return take_text(item, &w->compat, &w->has_compat);
     }
-    if (is_key(item, "data_file")) {
+    if (props_is(item, "data_file")) {
         return take_text(item, &w->data_file, &w->has_data_file);
     }
-    if (is_key(item, "data_file_raw")) {
+    if (props_is(item, "data_file_raw")) {
         return take_number(item, ABI_PROP_BOOL, &w->raw, &w->has_raw);
     }
-    if (is_key(item, "lazy_refcounts")) {
+    if (props_is(item, "lazy_refcounts")) {
         return take_number(item, ABI_PROP_BOOL, &w->lazy, &w->has_lazy);
     }
-    if (is_key(item, "refcount_bits")) {
+    if (props_is(item, "refcount_bits")) {
         return take_number(item, ABI_PROP_U64, &w->bits, &w->has_bits);
     }
-    if (is_key(item, "downgrade")) {
+    if (props_is(item, "downgrade")) {
         return take_number(item, ABI_PROP_BOOL, &number, &w->downgrade);
     }
-    w->backing |= is_key(item, "backing_file") || is_key(item, "backing_fmt");
+    w->backing |= props_is(item, "backing_file") || props_is(item, "backing_fmt");
     w->encrypt |= begins(item, "encrypt.");
     return w->backing || w->encrypt || qcow2_is_amend_key(item);
 }
@@ -77,11 +71,6 @@ static int take_members(struct fmt_image *im, struct props_reader *in, struct wa
     return more < 0 ? fmt_fail(im->env, FMT_E_BAD_JOB) : FMT_OK;
 }
 
-static bool is_word(struct qcow2_text text, const char *word)
-{
-    return text.length == props_strlen(word) && !__builtin_memcmp(text.data, word, text.length);
-}
-
 /* In the order in which qemu-img looks at them. */
 static int judge(struct fmt_image *im, struct wanted *w)
 {
@@ -95,9 +84,11 @@ static int judge(struct fmt_image *im, struct wanted *w)
                                      : QCOW2_E_AMEND_NOT_LUKS);
     }
     if (w->has_compat) {
-        if (is_word(w->compat, "0.10") || is_word(w->compat, "v2")) {
+        if (props_word(w->compat.data, w->compat.length, "0.10") ||
+            props_word(w->compat.data, w->compat.length, "v2")) {
             w->version = 2;
-        } else if (is_word(w->compat, "1.1") || is_word(w->compat, "v3")) {
+        } else if (props_word(w->compat.data, w->compat.length, "1.1") ||
+                   props_word(w->compat.data, w->compat.length, "v3")) {
             w->version = 3;
         } else {
             return fmt_fail_text(im->env, QCOW2_E_AMEND_COMPAT, w->compat.data, w->compat.length);
@@ -161,13 +152,7 @@ static int change_lazy(struct fmt_image *im, bool lazy)
         return FMT_OK;
     }
     /* counts are on disk before the image goes without its mark */
-    status = qcow2_settle(im);
-    if (!status) {
-        status = qcow2_cache_write_back(im, QCOW2_KIND_L1);
-    }
-    if (!status) {
-        status = fmt_flush(im->env, 0);
-    }
+    status = qcow2_settle_tables(im);
     if (status) {
         return status;
     }

@@ -4,8 +4,7 @@
 
 static bool is_key(const struct props_item *item, const char *key)
 {
-    return item->type == ABI_PROP_STRING && item->key_length == props_strlen(key) &&
-           !__builtin_memcmp(item->key, key, item->key_length);
+    return item->type == ABI_PROP_STRING && props_is(item, key);
 }
 
 /* The members of the question; without the name there is no format either. */

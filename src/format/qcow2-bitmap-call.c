@@ -2,20 +2,11 @@
 /* ABI_CALL_BITMAP: what is asked, and who answers. */
 #include "format/qcow2-bitmap.h"
 
-static bool is_word(const char *text, uint32_t length, const char *word)
-{
-    return length == props_strlen(word) && !__builtin_memcmp(text, word, length);
-}
-
 /* The members of the question, each of the type it must have. */
 static int take_args(struct fmt_image *im, struct props_reader *in, struct qcow2_text *action,
                      struct qcow2_bitmap_args *args)
 {
-    const struct {
-        const char *key;
-        uint16_t type;
-        void *to;
-    } members[] = {
+    const struct qcow2_arg members[] = {
         { "action", ABI_PROP_STRING, action },
         { "name", ABI_PROP_STRING, &args->name },
         { "bits", ABI_PROP_STRING, &args->bits },
@@ -27,27 +18,7 @@ static int take_args(struct fmt_image *im, struct props_reader *in, struct qcow2
         { "enabled", ABI_PROP_BOOL, &args->enabled },
         { "dry-run", ABI_PROP_BOOL, &args->dry_run },
     };
-    struct props_item item;
-    int more;
-
-    while ((more = props_next(in, &item)) > 0) {
-        uint32_t i = 0;
-        while (
-            i < sizeof members / sizeof *members &&
-            (item.type != members[i].type || !is_word(item.key, item.key_length, members[i].key))) {
-            i++;
-        }
-        if (i == sizeof members / sizeof *members) {
-            return fmt_fail(im->env, FMT_E_BAD_JOB);
-        }
-        if (item.type == ABI_PROP_STRING) {
-            struct qcow2_text *text = members[i].to;
-            *text = (struct qcow2_text){ item.value, item.value_length };
-        } else {
-            *(uint64_t *)members[i].to = item.number;
-        }
-    }
-    return more < 0 ? fmt_fail(im->env, FMT_E_BAD_JOB) : FMT_OK;
+    return qcow2_take_args(im, in, members, sizeof members / sizeof *members);
 }
 
 int qcow2_bitmap_call(struct fmt_image *im, struct props_reader in, struct props_writer *out)
@@ -72,7 +43,7 @@ int qcow2_bitmap_call(struct fmt_image *im, struct props_reader in, struct props
         return status;
     }
     for (uint32_t i = 0; i < sizeof actions / sizeof *actions; i++) {
-        if (is_word((const char *)action.data, action.length, actions[i].word)) {
+        if (props_word(action.data, action.length, actions[i].word)) {
             return actions[i].run(im, &args, out);
         }
     }

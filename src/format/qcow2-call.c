@@ -3,6 +3,29 @@
 #include "format/qcow2-amend.h"
 #include "format/qcow2-bitmap.h"
 
+int qcow2_take_args(struct fmt_image *im, struct props_reader *in, const struct qcow2_arg *args,
+                    uint32_t n)
+{
+    struct props_item item;
+    int more;
+
+    while ((more = props_next(in, &item)) > 0) {
+        uint32_t i = 0;
+        while (i < n && (item.type != args[i].type || !props_is(&item, args[i].key))) {
+            i++;
+        }
+        if (i == n) {
+            return fmt_fail(im->env, FMT_E_BAD_JOB);
+        }
+        if (item.type == ABI_PROP_STRING) {
+            *(struct qcow2_text *)args[i].to = (struct qcow2_text){ item.value, item.value_length };
+        } else {
+            *(uint64_t *)args[i].to = item.number;
+        }
+    }
+    return more < 0 ? fmt_fail(im->env, FMT_E_BAD_JOB) : FMT_OK;
+}
+
 int qcow2_call(struct fmt_image *im, uint32_t call, struct props_reader in,
                struct props_writer *out)
 {

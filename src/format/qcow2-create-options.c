@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "format/qcow2-create.h"
 
-static bool is_text(const uint8_t *value, uint32_t length, const char *word)
-{
-    return length == props_strlen(word) && !__builtin_memcmp(value, word, length);
-}
-
 /* The words an option may have, and what they mean. */
 struct word {
     const char *word;
@@ -48,29 +43,24 @@ static const struct choice {
 };
 #define N_CHOICES (sizeof choices / sizeof choices[0])
 
-static bool is_key(const struct props_item *it, const char *name)
-{
-    return it->key_length == props_strlen(name) && !__builtin_memcmp(it->key, name, it->key_length);
-}
-
 static void take_number(const struct props_item *it, struct qcow2_create_options *o)
 {
-    if (is_key(it, "cluster_size")) {
+    if (props_is(it, "cluster_size")) {
         o->cluster_size = it->number;
-    } else if (is_key(it, "refcount_bits")) {
+    } else if (props_is(it, "refcount_bits")) {
         o->refcount_bits = it->number > UINT32_MAX ? UINT32_MAX : (uint32_t)it->number;
     }
 }
 
 static void take_bool(const struct props_item *it, struct qcow2_create_options *o)
 {
-    if (is_key(it, "extended_l2")) {
+    if (props_is(it, "extended_l2")) {
         o->extended_l2 = it->number;
-    } else if (is_key(it, "lazy_refcounts")) {
+    } else if (props_is(it, "lazy_refcounts")) {
         o->lazy_refcounts = it->number;
-    } else if (is_key(it, "data_file_raw")) {
+    } else if (props_is(it, "data_file_raw")) {
         o->data_file_raw = it->number;
-    } else if (is_key(it, "encryption")) {
+    } else if (props_is(it, "encryption")) {
         if (it->number && o->crypt_method == QCOW2_CRYPT_NONE) {
             o->crypt_method = QCOW2_CRYPT_AES;
         }
@@ -81,18 +71,18 @@ static void take_string(const struct props_item *it, struct qcow2_create_options
 {
     struct qcow2_text text = { it->value, it->value_length };
 
-    if (is_key(it, "backing_file")) {
+    if (props_is(it, "backing_file")) {
         o->backing_file = text;
         o->has_backing = true;
-    } else if (is_key(it, "backing_fmt")) {
+    } else if (props_is(it, "backing_fmt")) {
         o->backing_format = text;
-    } else if (is_key(it, "data_file")) {
+    } else if (props_is(it, "data_file")) {
         o->data_file = text;
         o->has_data_file = true;
-    } else if (is_key(it, "encrypt.format")) {
+    } else if (props_is(it, "encrypt.format")) {
         o->crypt_method =
-            is_text(it->value, it->value_length, "luks") ? QCOW2_CRYPT_LUKS : QCOW2_CRYPT_AES;
-    } else if (is_key(it, "encrypt.key-secret")) {
+            props_word(it->value, it->value_length, "luks") ? QCOW2_CRYPT_LUKS : QCOW2_CRYPT_AES;
+    } else if (props_is(it, "encrypt.key-secret")) {
         o->has_secret = true;
     }
 }
@@ -105,11 +95,11 @@ static void take_choice(const struct props_item *it, struct qcow2_create_options
         const struct choice *c = &choices[i];
         bool found = false;
 
-        if (!is_key(it, c->name)) {
+        if (!props_is(it, c->name)) {
             continue;
         }
         for (size_t k = 0; k < c->n_words && !found; k++) {
-            found = is_text(it->value, it->value_length, c->words[k].word);
+            found = props_word(it->value, it->value_length, c->words[k].word);
             if (found) {
                 __builtin_memcpy((uint8_t *)o + c->field, &c->words[k].value, sizeof(uint32_t));
             }

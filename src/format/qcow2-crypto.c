@@ -93,8 +93,7 @@ bool qcow2_is_amend_key(const struct props_item *item)
     static const char *const keys[] = { "new", "old", "secret", "seed", "force" };
 
     for (uint32_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        if (props_strlen(keys[i]) == item->key_length &&
-            !__builtin_memcmp(keys[i], item->key, item->key_length)) {
+        if (props_is(item, keys[i])) {
             return true;
         }
     }

@@ -120,3 +120,13 @@ int qcow2_settle(struct fmt_image *im)
     }
     return status;
 }
+
+int qcow2_settle_tables(struct fmt_image *im)
+{
+    int status = qcow2_settle(im);
+
+    if (!status) {
+        status = qcow2_cache_write_back(im, QCOW2_KIND_L1);
+    }
+    return status ? status : fmt_flush(im->env, 0);
+}

@@ -16,14 +16,9 @@ struct plan {
     struct luks_options luks;
 };
 
-static bool is_key(const struct props_item *it, const char *name)
-{
-    return it->key_length == props_strlen(name) && !__builtin_memcmp(it->key, name, it->key_length);
-}
-
 static bool is_word(const struct qcow2_text *text, const char *word)
 {
-    return text->length == props_strlen(word) && !__builtin_memcmp(text->data, word, text->length);
+    return props_word(text->data, text->length, word);
 }
 
 static int read_options(struct fmt_env *env, struct props_reader options, struct plan *p)
@@ -36,23 +31,23 @@ static int read_options(struct fmt_env *env, struct props_reader options, struct
     while ((more = props_next(&options, &it)) > 0) {
         struct qcow2_text text = { it.value, it.value_length };
 
-        if (it.type == ABI_PROP_U64 && is_key(&it, "cluster_size")) {
+        if (it.type == ABI_PROP_U64 && props_is(&it, "cluster_size")) {
             p->cluster_size = it.number;
-        } else if (it.type == ABI_PROP_U64 && is_key(&it, "refcount_bits")) {
+        } else if (it.type == ABI_PROP_U64 && props_is(&it, "refcount_bits")) {
             p->refcount_bits = it.number;
-        } else if (it.type == ABI_PROP_U64 && is_key(&it, "source-data")) {
+        } else if (it.type == ABI_PROP_U64 && props_is(&it, "source-data")) {
             p->source_data = it.number;
-        } else if (it.type == ABI_PROP_BOOL && is_key(&it, "extended_l2")) {
+        } else if (it.type == ABI_PROP_BOOL && props_is(&it, "extended_l2")) {
             p->extended_l2 = it.number;
-        } else if (it.type == ABI_PROP_STRING && is_key(&it, "compat")) {
+        } else if (it.type == ABI_PROP_STRING && props_is(&it, "compat")) {
             p->compat = text;
-        } else if (it.type == ABI_PROP_STRING && is_key(&it, "preallocation")) {
+        } else if (it.type == ABI_PROP_STRING && props_is(&it, "preallocation")) {
             p->prealloc = text;
-        } else if (it.type == ABI_PROP_STRING && is_key(&it, "backing_file")) {
+        } else if (it.type == ABI_PROP_STRING && props_is(&it, "backing_file")) {
             p->backing = true;
-        } else if (it.type == ABI_PROP_STRING && is_key(&it, "encrypt.format")) {
+        } else if (it.type == ABI_PROP_STRING && props_is(&it, "encrypt.format")) {
             p->encryption = is_word(&text, "luks");
-        } else if (it.type == ABI_PROP_STRING && is_key(&it, "encrypt.key-secret")) {
+        } else if (it.type == ABI_PROP_STRING && props_is(&it, "encrypt.key-secret")) {
             p->secret = true;
         }
     }

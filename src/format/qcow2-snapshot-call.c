@@ -10,44 +10,16 @@ struct args {
     uint64_t date_sec, date_nsec;
 };
 
-static bool is_word(const void *text, uint32_t length, const char *word)
-{
-    return length == props_strlen(word) && !__builtin_memcmp(text, word, length);
-}
-
 static int take_args(struct fmt_image *im, struct props_reader *in, struct args *args)
 {
-    const struct {
-        const char *key;
-        uint16_t type;
-        void *to;
-    } members[] = {
+    const struct qcow2_arg members[] = {
         { "action", ABI_PROP_STRING, &args->action },
         { "name", ABI_PROP_STRING, &args->name },
         { "date-sec", ABI_PROP_U64, &args->date_sec },
         { "date-nsec", ABI_PROP_U64, &args->date_nsec },
     };
-    struct props_item item;
-    int more;
-
-    while ((more = props_next(in, &item)) > 0) {
-        uint32_t i = 0;
-        while (
-            i < sizeof members / sizeof *members &&
-            (item.type != members[i].type || !is_word(item.key, item.key_length, members[i].key))) {
-            i++;
-        }
-        if (i == sizeof members / sizeof *members) {
-            return fmt_fail(im->env, FMT_E_BAD_JOB);
-        }
-        if (item.type == ABI_PROP_STRING) {
-            struct qcow2_text *text = members[i].to;
-            *text = (struct qcow2_text){ item.value, item.value_length };
-        } else {
-            *(uint64_t *)members[i].to = item.number;
-        }
-    }
-    return more < 0 || !args->action.data ? fmt_fail(im->env, FMT_E_BAD_JOB) : FMT_OK;
+    int status = qcow2_take_args(im, in, members, sizeof members / sizeof *members);
+    return status || args->action.data ? status : fmt_fail(im->env, FMT_E_BAD_JOB);
 }
 
 /* The tables as they are, the header to come as it is. */
@@ -241,12 +213,12 @@ int qcow2_snapshot_call(struct fmt_image *im, struct props_reader in, struct pro
     }
     if (!status && (st->has_data_file || st->writer->n_promises)) {
         /* guest data outside of the file cannot be shared: there are none, whatever the table says */
-        status = is_word(args.action.data, args.action.length, "delete")
+        status = props_word(args.action.data, args.action.length, "delete")
                      ? fmt_fail(im->env, FMT_E_NO_SNAPSHOT)
                      : qcow2_fail_errno(im, QCOW2_ENOTSUP);
     }
     for (uint32_t i = 0; !status && i < sizeof actions / sizeof *actions; i++) {
-        if (is_word(args.action.data, args.action.length, actions[i].word)) {
+        if (props_word(args.action.data, args.action.length, actions[i].word)) {
             status = actions[i].run(im, &args);
             if (!status) {
                 status = read_places(im);

@@ -153,6 +153,8 @@ uint64_t qcow2_fall_of(const struct qcow2_writer *w, uint64_t cluster);
 bool qcow2_is_falling(const struct qcow2_writer *w, uint64_t first, uint64_t n);
 /* Tables out, then the falls into the refcount blocks (dirty in the cache). */
 int qcow2_settle(struct fmt_image *im);
+/* The same, then all tables out, and flushed: what is in the file now is the image. */
+int qcow2_settle_tables(struct fmt_image *im);
 
 /* Move the refcount table so that it covers the clusters up to first + n, n clusters that are
  * to be placed right behind the new area, which begins at first (cluster). generous: half as

@@ -406,6 +406,15 @@ int qcow2_measure(struct fmt_env *env, const struct abi_create *req, struct prop
                   struct abi_measure *ret);
 /* Let go of what the writing side holds. */
 void qcow2_writer_free(struct fmt_image *im);
+/* A member of a question (ABI_JOB_CALL): a text goes to a struct qcow2_text, numbers and BOOL to a
+ * uint64_t. What is not there stays as it is; what is not known is FMT_E_BAD_JOB. */
+struct qcow2_arg {
+    const char *key;
+    uint16_t type; /* enum abi_prop_type */
+    void *to;
+};
+int qcow2_take_args(struct fmt_image *im, struct props_reader *in, const struct qcow2_arg *args,
+                    uint32_t n);
 int qcow2_call(struct fmt_image *im, uint32_t call, struct props_reader in,
                struct props_writer *out);
 int qcow2_check(struct fmt_image *im, uint32_t fix, struct abi_check *ret,

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "format/vmdk-create.h"
 
-static bool is_key(const struct props_item *it, const char *name)
-{
-    return it->key_length == props_strlen(name) && !__builtin_memcmp(it->key, name, it->key_length);
-}
-
 static bool is_word(struct vmdk_text text, const char *word)
 {
-    return text.length == props_strlen(word) && !__builtin_memcmp(text.bytes, word, text.length);
+    return props_word(text.bytes, text.length, word);
 }
 
 static bool is_among(struct vmdk_text text, const char *const *words)
@@ -40,15 +35,15 @@ static void take(const struct props_item *it, struct vmdk_create_options *o)
 {
     struct vmdk_text text = { (const char *)it->value, it->value_length };
 
-    if (it->type == ABI_PROP_BOOL && is_key(it, "compat6")) {
+    if (it->type == ABI_PROP_BOOL && props_is(it, "compat6")) {
         o->compat6 = it->number != 0;
-    } else if (it->type == ABI_PROP_BOOL && is_key(it, "zeroed_grain")) {
+    } else if (it->type == ABI_PROP_BOOL && props_is(it, "zeroed_grain")) {
         o->zeroed_grain = it->number != 0;
-    } else if (it->type == ABI_PROP_U64 && is_key(it, PROPS_CREATE_BACKING_ID)) {
+    } else if (it->type == ABI_PROP_U64 && props_is(it, PROPS_CREATE_BACKING_ID)) {
         o->parent_id = (uint32_t)it->number;
     }
     for (size_t i = 0; it->type == ABI_PROP_STRING && i < sizeof strings / sizeof strings[0]; i++) {
-        if (is_key(it, strings[i].name)) {
+        if (props_is(it, strings[i].name)) {
             __builtin_memcpy((uint8_t *)o + strings[i].field, &text, sizeof text);
         }
     }

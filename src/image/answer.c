@@ -22,6 +22,17 @@ static gboolean power_of_two(guint32 n)
     return n != 0 && (n & (n - 1)) == 0;
 }
 
+void image_take_size(Image *img, const struct abi_result *result)
+{
+    guint64 size = result->ret[0];
+
+    if (size != 0 && size <= G_MAXINT64 - IMAGE_SECTOR) {
+        img->facts.virtual_size = size;
+        img->size = (size + IMAGE_SECTOR - 1) & ~(guint64)(IMAGE_SECTOR - 1);
+    }
+    image_forget(img);
+}
+
 gboolean image_take_facts(Image *img, const CellCall *call, GError **error)
 {
     struct abi_facts facts;
@@ -41,11 +52,6 @@ gboolean image_take_facts(Image *img, const CellCall *call, GError **error)
     img->facts = facts;
     img->size = (facts.virtual_size + IMAGE_SECTOR - 1) & ~(guint64)(IMAGE_SECTOR - 1);
     return TRUE;
-}
-
-static gboolean key_is(const struct props_item *it, const char *key)
-{
-    return it->key_length == strlen(key) && memcmp(it->key, key, it->key_length) == 0;
 }
 
 /* Names that the image holds: bytes, up to a zero. */
@@ -74,7 +80,7 @@ gboolean image_take_names(Image *img, const CellCall *call, GError **error)
             continue;
         }
         for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-            if (key_is(&it, names[i].key)) {
+            if (props_is(&it, names[i].key)) {
                 g_free(*names[i].name);
                 *names[i].name = g_strndup((const char *)it.value, it.value_length);
             }

@@ -18,8 +18,7 @@ static char *find_string(const guint8 *bytes, gsize size, const char *key)
     char *found = NULL;
 
     while (props_next(&reader, &it) > 0) {
-        if (it.type == ABI_PROP_STRING && it.key_length == strlen(key) &&
-            memcmp(it.key, key, it.key_length) == 0) {
+        if (it.type == ABI_PROP_STRING && props_is(&it, key)) {
             g_free(found);
             found = g_strndup((const char *)it.value, it.value_length);
         }

@@ -148,6 +148,8 @@ gboolean gate_no_loop(const Image *img, const char *name, GError **error);
 
 /* Open one layer from options (taken from); format overrides their driver. */
 gboolean image_open_node(Image *img, ImageOptions *options, const char *format, GError **error);
+/* Another disk is seen now: its size is ret0 of the answer, 0 if it stays. (answer.c) */
+void image_take_size(Image *img, const struct abi_result *result);
 /* What the driver answered to OPEN, in call: facts and names (answer.c). */
 gboolean image_take_facts(Image *img, const CellCall *call, GError **error);
 gboolean image_take_names(Image *img, const CellCall *call, GError **error);

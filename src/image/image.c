@@ -259,9 +259,9 @@ const char *image_format_name(const Image *img)
     return img->format_name;
 }
 
-guint32 image_format(const Image *img)
+gboolean image_has_driver(const Image *img)
 {
-    return img->format;
+    return img->format != ABI_FORMAT_RAW;
 }
 
 guint64 image_size(const Image *img)

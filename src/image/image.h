@@ -99,7 +99,7 @@ gboolean image_close(Image *img, GError **error);
 const char *image_filename(const Image *img);    /* as qemu shows it ("json:..." where it must) */
 const char *image_exact_path(const Image *img);  /* of the file node */
 const char *image_format_name(const Image *img); /* "qcow2" */
-guint32 image_format(const Image *img);          /* enum abi_format */
+gboolean image_has_driver(const Image *img);     /* FALSE: raw, whose bytes are the guest's */
 guint64 image_size(const Image *img); /* virtual size, bytes; a multiple of 512 as qemu rounds it */
 guint64 image_start(
     const Image *img); /* raw: bytes its offset 0 lies behind the file's, to be added by map */

@@ -44,11 +44,7 @@ static gboolean call_snapshot(Image *img, const char *action, const char *name, 
     if (!ok) {
         return FALSE;
     }
-    if (call.result.ret[0] != 0 && call.result.ret[0] <= G_MAXINT64 - IMAGE_SECTOR) {
-        img->facts.virtual_size = call.result.ret[0];
-        img->size = (call.result.ret[0] + IMAGE_SECTOR - 1) & ~(guint64)(IMAGE_SECTOR - 1);
-    }
-    image_forget(img);
+    image_take_size(img, &call.result);
     return TRUE;
 }
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "abi/props.h"
-#include "format/luks-status.h"
 #include "image/cipher.h"
 #include "image/secret.h"
 
@@ -36,8 +35,7 @@ static char *text_of(GBytes *options, const char *prefix, const char *name)
     reader.base = g_bytes_get_data(options, &size);
     reader.size = (guint32)size;
     while (props_next(&reader, &it) > 0) {
-        if (it.type == ABI_PROP_STRING && it.key_length == strlen(key) &&
-            memcmp(it.key, key, it.key_length) == 0) {
+        if (it.type == ABI_PROP_STRING && props_is(&it, key)) {
             return g_strndup((const char *)it.value, it.value_length);
         }
     }
@@ -73,7 +71,7 @@ GByteArray *image_amend_question(Image *img, GBytes *options, gboolean force, GE
 
 gboolean image_is_cipher_status(gint32 status)
 {
-    return status <= LUKS_E_READ && status > LUKS_E_READ - 999;
+    return status <= FMT_E_LUKS_FIRST && status > FMT_E_LUKS_FIRST - 1000;
 }
 
 gboolean image_check_secret(const Image *img, const ImageOptions *options, GError **error)

@@ -1,25 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
-#include <errno.h>
-
-#include "format/qcow2-status.h"
-#include "image/words.h"
+#include "image/words-qcow2.h"
 
 #define V3_ONLY " only supported with compatibility level 1.1 and above (use version=v3 or greater)"
 
-/* What is told when a table is found broken in use: without and with the image being marked. */
-#define BROKEN(code, words)                                                                        \
-    { code, 0,                                                                                     \
-      "qcow2: Image is corrupt: " words                                                            \
-      "; further non-fatal corruption events will be suppressed",                                  \
-      EIO },                                                                                       \
-    {                                                                                              \
-        code - QCOW2_X_MARKING, 0,                                                                 \
-            "qcow2: Marking image as corrupt: " words                                              \
-            "; further corruption events will be suppressed",                                      \
-            EIO                                                                                    \
-    }
 #define OVERLAP(code, table)                                                                       \
     BROKEN(code, "Preventing invalid write on metadata (overlaps with " table ")")
 #define AT_ZERO(code, what) BROKEN(code, "Preventing invalid allocation of " what " at offset 0")

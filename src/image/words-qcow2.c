@@ -1,23 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
-#include <errno.h>
-
-#include "format/qcow2-status.h"
-#include "image/words.h"
-
-/* What is told when a table is found broken in use: without and with the image being marked. */
-#define BROKEN(code, words)                                                                        \
-    { code, 0,                                                                                     \
-      "qcow2: Image is corrupt: " words                                                            \
-      "; further non-fatal corruption events will be suppressed",                                  \
-      EIO },                                                                                       \
-    {                                                                                              \
-        code - QCOW2_X_MARKING, 0,                                                                 \
-            "qcow2: Marking image as corrupt: " words                                              \
-            "; further corruption events will be suppressed",                                      \
-            EIO                                                                                    \
-    }
+#include "image/words-qcow2.h"
 
 #define STALE                                                                                      \
     "warning: a program lacking bitmap support modified this file, so all bitmaps are now "        \

@@ -22,22 +22,12 @@ char *human_size(guint64 bytes)
 
 static void append_scalar(GString *out, const Value *value)
 {
-    g_autofree char *text = NULL;
-
-    switch (value_type(value)) {
-    case VALUE_BOOL:
-        g_string_append(out, value_get_bool(value) ? "true" : "false");
-        break;
-    case VALUE_INT:
-        g_string_append_printf(out, "%" G_GINT64_FORMAT, value_get_int(value));
-        break;
-    case VALUE_UINT:
-        g_string_append_printf(out, "%" G_GUINT64_FORMAT, value_get_uint(value));
-        break;
-    default:
-        text = words_printable(value_get_string(value), strlen(value_get_string(value)));
+    if (value_type(value) == VALUE_STRING) {
+        g_autofree char *text =
+            words_printable(value_get_string(value), strlen(value_get_string(value)));
         g_string_append(out, text);
-        break;
+    } else {
+        value_append_plain(out, value);
     }
 }
 

@@ -100,7 +100,7 @@ static gboolean add_specific(Value *info, Image *img, GError **error)
 {
     Value *specific, *data;
 
-    if (image_format(img) == ABI_FORMAT_RAW) {
+    if (!image_has_driver(img)) {
         return TRUE;
     }
     specific = value_object();

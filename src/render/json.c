@@ -30,13 +30,9 @@ static void append_indented(GString *out, const Value *value, guint depth)
 {
     switch (value_type(value)) {
     case VALUE_BOOL:
-        g_string_append(out, value_get_bool(value) ? "true" : "false");
-        break;
     case VALUE_INT:
-        g_string_append_printf(out, "%" G_GINT64_FORMAT, value_get_int(value));
-        break;
     case VALUE_UINT:
-        g_string_append_printf(out, "%" G_GUINT64_FORMAT, value_get_uint(value));
+        value_append_plain(out, value);
         break;
     case VALUE_STRING:
         options_print_string(out, value_get_string(value));

@@ -158,6 +158,21 @@ guint64 value_get_uint(const Value *value)
     return value->number;
 }
 
+void value_append_plain(GString *out, const Value *value)
+{
+    switch (value->type) {
+    case VALUE_BOOL:
+        g_string_append(out, value_get_bool(value) ? "true" : "false");
+        break;
+    case VALUE_INT:
+        g_string_append_printf(out, "%" G_GINT64_FORMAT, value_get_int(value));
+        break;
+    default:
+        g_string_append_printf(out, "%" G_GUINT64_FORMAT, value_get_uint(value));
+        break;
+    }
+}
+
 const char *value_get_string(const Value *value)
 {
     return value->string;

@@ -51,6 +51,8 @@ gboolean value_get_bool(const Value *value);
 gint64 value_get_int(const Value *value);
 guint64 value_get_uint(const Value *value);
 const char *value_get_string(const Value *value);
+/* A BOOL or a number, as JSON and text both have it. */
+void value_append_plain(GString *out, const Value *value);
 guint value_n_members(const Value *value);
 /* Member i as added. */
 const ValueMember *value_member(const Value *value, guint i);
