@@ -55,6 +55,7 @@ static CreateOptions *read_options(const char *format, GError **error)
 {
     g_autoptr(GPtrArray) rows = create_options_amend_rows(format, error);
     g_autoptr(CreateOptions) options = NULL;
+    g_autoptr(GPtrArray) creation_rows = NULL;
     g_autoptr(CreateOptions) creation = NULL;
     GError *why = NULL;
 
@@ -65,7 +66,11 @@ static CreateOptions *read_options(const char *format, GError **error)
     if (create_options_parse(options, opt.options->str, &why)) {
         return g_steal_pointer(&options);
     }
-    creation = create_options_new(format, NULL, NULL);
+    creation_rows = create_options_rows(format, NULL, NULL);
+    if (creation_rows != NULL) {
+        g_ptr_array_extend(creation_rows, rows, NULL, NULL);
+        creation = create_options_new_rows(creation_rows);
+    }
     if (creation != NULL && create_options_parse(creation, opt.options->str, NULL)) {
         g_set_error(error, why->domain, why->code,
                     "%s\nThis option is only supported for image creation", why->message);

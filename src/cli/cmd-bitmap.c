@@ -22,6 +22,9 @@ static struct {
     GArray *steps; /* of Step */
 } opt;
 
+/* Before, the beginning of its name was that of --remove alone. */
+#define REMOVE_ALL_SINCE 110000
+
 static gboolean read_step(const CliOption *option, const char *value, GError **error)
 {
     Step step = { option, g_strdup(value) };
@@ -48,6 +51,8 @@ const CliOption cmd_bitmap_options[] = {
     CLI_OPTION(CLI_CALL, "granularity", "g", NULL, "SIZE",
                "bytes of disk for a bit of the bitmap that is made", .call = read_granularity),
     STEP("remove", "remove it"),
+    CLI_OPTION(CLI_CALL, "remove-all", NULL, NULL, NULL, "remove every bitmap of the image",
+               .since = REMOVE_ALL_SINCE, .call = read_step),
     STEP("clear", "forget what it has recorded"),
     STEP("enable", "let it record what is written"),
     STEP("disable", "let it record no more"),
@@ -61,30 +66,33 @@ const CliOption cmd_bitmap_options[] = {
     { CLI_END },
 };
 
-static gboolean has_step(const char *name)
+static guint count_steps(const char *name)
 {
+    guint n = 0;
+
     for (guint i = 0; opt.steps != NULL && i < opt.steps->len; i++) {
-        if (g_str_equal(g_array_index(opt.steps, Step, i).option->name, name)) {
-            return TRUE;
-        }
+        n += g_str_equal(g_array_index(opt.steps, Step, i).option->name, name) ? 1 : 0;
     }
-    return FALSE;
+    return n;
 }
 
 /* What cannot go together, in the order qemu-img finds it. */
 static gboolean check_conflicts(int n_args, GError **error)
 {
+    guint all = count_steps("remove-all");
+    gboolean unnamed = all > 0 && all == opt.steps->len;
     const struct {
         gboolean wrong;
         const char *message;
     } rules[] = {
         { opt.steps == NULL,
           "Need at least one of --add, --remove, --clear, --enable, --disable, or --merge" },
-        { opt.granularity != 0 && !has_step("add"), "granularity only supported with --add" },
+        { opt.granularity != 0 && !count_steps("add"), "granularity only supported with --add" },
         { opt.source_format != NULL && opt.source_file == NULL, "-F only supported with -b" },
-        { opt.source_file != NULL && !has_step("merge"),
+        { opt.source_file != NULL && !count_steps("merge"),
           "Merge bitmap source file only supported with --merge" },
-        { n_args != 2, "Expecting filename and bitmap name" },
+        { unnamed && n_args != 1, "Expecting one image file name" },
+        { !unnamed && n_args != 2, "Expecting filename and bitmap name" },
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(rules); i++) {
@@ -106,6 +114,9 @@ static gboolean do_step(CopyBitmapEdit *edit, const Step *step, Image *source, G
     if (g_str_equal(what, "remove")) {
         return copy_bitmap_edit_remove(edit, error);
     }
+    if (g_str_equal(what, "remove-all")) {
+        return copy_bitmap_edit_remove_all(edit, error);
+    }
     if (g_str_equal(what, "clear")) {
         return copy_bitmap_edit_clear(edit, error);
     }
@@ -126,7 +137,10 @@ static gboolean do_steps(Image *img, Image *source, const char *name, GError **e
 
         ok = do_step(edit, step, source, error);
         if (!ok) {
-            g_prefix_error(error, "Operation %s on bitmap %s failed: ", step->option->name, name);
+            g_prefix_error(error,
+                           name != NULL ? "Operation %s on bitmap %s failed: "
+                                        : "Operation %s failed: ",
+                           step->option->name, name);
         }
     }
     /* What was done before a step failed stands. */
@@ -170,7 +184,8 @@ static void release_steps(void)
 int cmd_bitmap(const CliCommand *self, int n_args, char **args)
 {
     g_autoptr(GError) error = NULL;
-    gboolean ok = check_conflicts(n_args, &error) && change(args[0], args[1], &error);
+    gboolean ok =
+        check_conflicts(n_args, &error) && change(args[0], n_args > 1 ? args[1] : NULL, &error);
 
     release_steps();
     return ok ? 0 : cli_fail(self, g_steal_pointer(&error));

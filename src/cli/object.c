@@ -25,6 +25,9 @@ static const struct {
     { "iv", "string" },   { "keyid", "string" },
 };
 
+/* Members a secret has, but that are not for the user to set. */
+static const char read_only_member[] = "loaded";
+
 typedef struct {
     GPtrArray *names, *values; /* of char *; the last of equal names wins */
     gboolean want_help;
@@ -131,9 +134,12 @@ static gboolean read_json(const char *text, Members *members, GError **error)
     for (guint i = 0; i < options_count(options); i++) {
         const Option *option = options_nth(options, i);
         gsize length = strcspn(option->key, ".");
-        gboolean whole = option->key[length] == '\0' && option->type == OPTION_STRING;
+        gboolean truth = g_str_equal(option->key, read_only_member);
+        gboolean whole =
+            option->key[length] == '\0' && option->type == (truth ? OPTION_BOOL : OPTION_STRING);
 
-        add_member(members, option->key, length, whole ? g_strdup(option->string) : NULL);
+        add_member(members, option->key, length,
+                   whole ? g_strdup(truth ? "on" : option->string) : NULL);
     }
     return TRUE;
 }
@@ -187,7 +193,8 @@ static gboolean check_names(const Members *members, GError **error)
 {
     for (guint i = 0; i < members->names->len; i++) {
         const char *name = g_ptr_array_index(members->names, i);
-        gboolean known = g_str_equal(name, "qom-type") || g_str_equal(name, "id");
+        gboolean known = g_str_equal(name, "qom-type") || g_str_equal(name, "id") ||
+                         g_str_equal(name, read_only_member);
 
         for (gsize m = 0; m < G_N_ELEMENTS(secret_members); m++) {
             known = known || g_str_equal(name, secret_members[m].name);
@@ -204,6 +211,25 @@ static gboolean check_names(const Members *members, GError **error)
     return TRUE;
 }
 
+/* It has to be a truth value nevertheless. */
+static gboolean check_read_only(const Members *members, GError **error)
+{
+    static const char *const words[] = {
+        "on", "yes", "true", "y", "off", "no", "false", "n", NULL
+    };
+    const char *value = member(members, read_only_member);
+
+    if (!is_given(members, read_only_member)) {
+        return TRUE;
+    }
+    if (value == NULL) {
+        return refuse(error, "Invalid parameter type for '%s', expected: boolean",
+                      read_only_member);
+    }
+    return g_strv_contains(words, value) ||
+           refuse(error, "Parameter '%s' expects 'on' or 'off'", read_only_member);
+}
+
 /* The secret's own members, in the order in which qemu looks at them. */
 static gboolean add_secret(const Members *members, const char *id, GError **error)
 {
@@ -211,7 +237,7 @@ static gboolean add_secret(const Members *members, const char *id, GError **erro
     guint8 *bytes = NULL;
     gsize length = 0;
 
-    if (!take_string(members, "format", &format, error)) {
+    if (!check_read_only(members, error) || !take_string(members, "format", &format, error)) {
         return FALSE;
     }
     if (format != NULL && !g_str_equal(format, "raw") && !g_str_equal(format, "base64")) {
@@ -222,13 +248,16 @@ static gboolean add_secret(const Members *members, const char *id, GError **erro
         !take_string(members, "file", &file, error) || !check_names(members, error)) {
         return FALSE;
     }
+    if (is_given(members, read_only_member)) {
+        return refuse(error, "Property 'secret.%s' is not writable", read_only_member);
+    }
     if (file == NULL && data == NULL) {
         return refuse(error, "Either 'file' or '%s' must be provided", "data");
     }
     if (file != NULL && data != NULL) {
         return refuse(error, "'file' and '%s' are mutually exclusive", "data");
     }
-    if (!secret_make(&(SecretWords){ format, keyid, iv, data, file }, &bytes, &length, error)) {
+    if (!secret_make(&(SecretWords){ id, format, keyid, iv, data, file }, &bytes, &length, error)) {
         return FALSE;
     }
     if (!secret_add(id, bytes, length)) {

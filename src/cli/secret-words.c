@@ -115,6 +115,11 @@ static gboolean decrypt_with(const SecretWords *words, Bytes *text, Bytes *ret, 
     const guint8 *key;
     gsize key_length;
 
+    if (g_str_equal(words->keyid, words->id)) {
+        g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED, "Secret with id '%s' has no data",
+                    words->id);
+        return FALSE;
+    }
     if (!secret_find(words->keyid, &key, &key_length, error)) {
         return FALSE;
     }

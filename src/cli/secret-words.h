@@ -7,6 +7,7 @@
 
 /* As given, NULL where nothing was; either data or file is there. */
 typedef struct {
+    const char *id;     /* its own */
     const char *format; /* "raw" or "base64" */
     const char *keyid;  /* id of the secret that holds the AES-256 key of the bytes */
     const char *iv;     /* base64, 16 bytes */

@@ -81,7 +81,8 @@ CopyBitmapEdit *copy_bitmap_edit_new(Image *img, const char *name, GError **erro
     edit->img = img;
     edit->name = name;
     edit->merges = g_ptr_array_new_with_free_func((GDestroyNotify)bitmap_merge_free);
-    return find(img, name, &edit->bitmap, &size, error) ? g_steal_pointer(&edit) : NULL;
+    return name == NULL || find(img, name, &edit->bitmap, &size, error) ? g_steal_pointer(&edit)
+                                                                        : NULL;
 }
 
 void copy_bitmap_edit_free(CopyBitmapEdit *edit)
@@ -174,6 +175,32 @@ gboolean copy_bitmap_edit_remove(CopyBitmapEdit *edit, GError **error)
     g_ptr_array_set_size(edit->merges, 0);
     g_clear_pointer(&edit->bitmap, copy_bitmap_free);
     return TRUE;
+}
+
+gboolean copy_bitmap_edit_remove_all(CopyBitmapEdit *edit, GError **error)
+{
+    g_autoptr(GPtrArray) all = NULL;
+
+    if (image_format(edit->img) != ABI_FORMAT_QCOW2) {
+        return TRUE;
+    }
+    /* one that was just made is not listed yet */
+    if (edit->bitmap != NULL && !change(edit, "remove", FALSE, error)) {
+        return FALSE;
+    }
+    all = copy_bitmaps_list(edit->img, NULL, error);
+    for (guint i = 0; all != NULL && i < all->len; i++) {
+        g_auto(BitmapQuestion) q = { 0 };
+
+        bitmap_question_begin(&q, "remove", 0);
+        bitmap_question_name(&q, all->pdata[i]);
+        if (!bitmap_tell(edit->img, &q, error)) {
+            return FALSE;
+        }
+    }
+    g_ptr_array_set_size(edit->merges, 0);
+    g_clear_pointer(&edit->bitmap, copy_bitmap_free);
+    return all != NULL;
 }
 
 gboolean copy_bitmap_edit_clear(CopyBitmapEdit *edit, GError **error)

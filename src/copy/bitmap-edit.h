@@ -11,7 +11,7 @@
 
 typedef struct CopyBitmapEdit CopyBitmapEdit;
 
-/* name is what the user calls it. img and name must stay. */
+/* name is what the user calls it, NULL: of no single one. img and name must stay. */
 CopyBitmapEdit *copy_bitmap_edit_new(Image *img, const char *name, GError **error);
 void copy_bitmap_edit_free(CopyBitmapEdit *edit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CopyBitmapEdit, copy_bitmap_edit_free)
@@ -20,6 +20,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CopyBitmapEdit, copy_bitmap_edit_free)
 gboolean copy_bitmap_edit_add(CopyBitmapEdit *edit, guint64 granularity, GError **error);
 /* On the disk at once. */
 gboolean copy_bitmap_edit_remove(CopyBitmapEdit *edit, GError **error);
+/* This one, and each other that the image has, in any state; on the disk at once, one after the
+ * other. None is no error. */
+gboolean copy_bitmap_edit_remove_all(CopyBitmapEdit *edit, GError **error);
 gboolean copy_bitmap_edit_clear(CopyBitmapEdit *edit, GError **error);
 gboolean copy_bitmap_edit_enable(CopyBitmapEdit *edit, gboolean enabled, GError **error);
 /* What the bitmap called name of source records is recorded by this one, too; source may be the

@@ -67,6 +67,11 @@ enum luks_status {
     LUKS_E_AMEND_LAST = -3055,
     LUKS_E_AMEND_NONE = -3056,
     LUKS_E_AMEND_ALL = -3057,
+    /* resize: {errno} */
+    LUKS_E_RESIZE = -3058,
+    LUKS_E_RESIZE_METADATA = -3059,
+    LUKS_E_RESIZE_ALLOC = -3060,
+    LUKS_E_RESIZE_ZEROS = -3061,
 };
 
 #endif

@@ -181,11 +181,19 @@ static int luks_truncate(struct fmt_image *im, uint64_t size, uint32_t prealloc,
     if (size > INT64_MAX - st->payload) {
         return fmt_fail(im->env, LUKS_E_FILE_LARGE);
     }
-    int status = fmt_truncate(im->env, 0, st->payload + size, prealloc);
-    if (!status) {
-        st->size = size;
+    /* by mode, what a file that does not take it is told as */
+    static const int codes[] = {
+        [ABI_PREALLOC_OFF] = LUKS_E_RESIZE,
+        [ABI_PREALLOC_METADATA] = LUKS_E_RESIZE_METADATA,
+        [ABI_PREALLOC_FALLOC] = LUKS_E_RESIZE_ALLOC,
+        [ABI_PREALLOC_FULL] = LUKS_E_RESIZE_ZEROS,
+    };
+    if (fmt_truncate(im->env, 0, st->payload + size, prealloc)) {
+        return fmt_fail(im->env,
+                        prealloc < sizeof codes / sizeof *codes ? codes[prealloc] : LUKS_E_RESIZE);
     }
-    return status;
+    st->size = size;
+    return FMT_OK;
 }
 
 /* ---- new volumes ----------------------------------------------------------------- */

@@ -186,7 +186,9 @@ gboolean image_call_locked(Image *img, CellCall *call, gint *ret_errno, GError *
     }
     g_autofree char *words = words_of_result_in(&call->result, img->path != NULL ? img->path : "");
     g_set_error_literal(error, IMAGE_ERROR,
-                        call->result.status == FMT_E_IO ? IMAGE_ERROR_IO : IMAGE_ERROR_FORMAT,
+                        call->result.status == FMT_E_IO            ? IMAGE_ERROR_IO
+                        : call->result.status == FMT_E_UNSUPPORTED ? IMAGE_ERROR_UNSUPPORTED
+                                                                   : IMAGE_ERROR_FORMAT,
                         words);
     if (ret_errno != NULL) {
         *ret_errno = words_errno(&call->result);

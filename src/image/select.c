@@ -37,17 +37,23 @@ static gboolean select_call(CellCall *call, const char *words, GByteArray *in, G
     return TRUE;
 }
 
+static gboolean refuse(const Image *img, GError **error)
+{
+    g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED,
+                "Block format '%s' used by device "
+                "'' does not support temporarily loading internal snapshots",
+                img->format_name);
+    return FALSE;
+}
+
 gboolean image_select_snapshot(Image *img, const char *words, GError **error)
 {
     g_autoptr(GByteArray) in = g_byte_array_new();
+    g_autoptr(GError) reason = NULL;
     CellCall call = { .op = ABI_JOB_SELECT };
 
     if (img->cell == NULL) {
-        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED,
-                    "Block format '%s' used by device "
-                    "'' does not support temporarily loading internal snapshots",
-                    img->format_name);
-        return FALSE;
+        return refuse(img, error);
     }
     if (!select_call(&call, words, in, error)) {
         return FALSE;
@@ -58,7 +64,11 @@ gboolean image_select_snapshot(Image *img, const char *words, GError **error)
     }
     call.in = in->data;
     call.in_length = in->len;
-    if (!image_call_cell(img, &call, NULL, error)) {
+    if (!image_call_cell(img, &call, NULL, &reason)) {
+        if (g_error_matches(reason, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED)) {
+            return refuse(img, error);
+        }
+        g_propagate_error(error, g_steal_pointer(&reason));
         return FALSE;
     }
     image_take_size(img, &call.result);

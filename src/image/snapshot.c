@@ -53,20 +53,24 @@ gboolean image_snapshot_create(Image *img, const char *name, gint *ret_errno, GE
     return call_snapshot(img, "create", name, ret_errno, error);
 }
 
+/* No image of this format has snapshots: there is no driver, or it does not know the call. */
+static gboolean never_has_any(const GError *reason)
+{
+    return g_error_matches(reason, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED);
+}
+
 gboolean image_snapshot_apply(Image *img, const char *name, GError **error)
 {
     g_autoptr(GError) reason = NULL;
     gint code = 0;
 
-    if (img->cell == NULL) {
-        g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED,
-                            "Block driver does not support snapshots");
-        return FALSE;
-    }
     if (call_snapshot(img, "apply", name, &code, &reason)) {
         return TRUE;
     }
-    if (code == EBUSY) {
+    if (never_has_any(reason)) {
+        g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED,
+                            "Block driver does not support snapshots");
+    } else if (code == EBUSY) {
         g_propagate_error(error, g_steal_pointer(&reason));
     } else {
         if (code != ENOENT && !g_str_equal(reason->message, g_strerror(code))) {
@@ -83,10 +87,10 @@ gboolean image_snapshot_delete(Image *img, const char *name, GError **error)
     g_autoptr(GError) reason = NULL;
     gint code = 0;
 
-    if (img->cell != NULL && call_snapshot(img, "delete", name, &code, &reason)) {
+    if (call_snapshot(img, "delete", name, &code, &reason)) {
         return TRUE;
     }
-    if (img->cell == NULL || code == ENOENT) {
+    if (never_has_any(reason) || code == ENOENT) {
         g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED, "snapshot not found");
     } else {
         g_propagate_error(error, g_steal_pointer(&reason));

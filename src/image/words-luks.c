@@ -79,5 +79,9 @@ static const WordsRow luks_rows[] = {
       "All the active keyslots match the (old) password that was given and erasing them will "
       "erase all the data in the image irreversibly - refusing operation",
       EINVAL },
+    { LUKS_E_RESIZE, 0, "Could not resize file: {errno}", EIO },
+    { LUKS_E_RESIZE_METADATA, 0, "Unsupported preallocation mode: metadata", ENOTSUP },
+    { LUKS_E_RESIZE_ALLOC, 0, "Could not preallocate new data: {errno}", EIO },
+    { LUKS_E_RESIZE_ZEROS, 0, "Could not write zeros for preallocation: {errno}", EIO },
 };
 WORDS_TABLE(words_luks, luks_rows);
