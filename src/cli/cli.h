@@ -45,6 +45,7 @@ struct CliOption {
      * 0: all known, CLI_OURS: none. An older profile knows the name too, but reads the command
      * line without it first. */
     guint since, letters_since;
+    gboolean output_strict;  /* CLI_OUTPUT: every profile complains of a bad value at once */
     gboolean letters_strict; /* an older profile refuses the short names, as that version does */
     gboolean (*call)(const CliOption *option, const char *value, GError **error);
 };

@@ -21,7 +21,7 @@ const CliOption cmd_amend_options[] = {
     CLI_OPTION(CLI_CALL, "options", "o", &opt.options, "OPTIONS",
                "options and their new values, 'help' for a list", .since = CLI_LONG_NAMES,
                .call = create_options_accumulate),
-    COMMON_FORMAT(&opt.format),
+    COMMON_FORMAT(&opt.format, .since = CLI_LONG_NAMES),
     COMMON_IMAGE_OPTS(&opt.image_opts),
     CLI_OPTION(CLI_FLAG, "force", NULL, &opt.force, NULL,
                "allow what cannot be undone (keys of encrypted images)"),

@@ -27,7 +27,7 @@ static gboolean read_rate(const CliOption *option, const char *value, GError **e
 }
 
 const CliOption cmd_commit_options[] = {
-    COMMON_FORMAT(&opt.format),
+    COMMON_FORMAT(&opt.format, .since = CLI_LONG_NAMES),
     COMMON_IMAGE_OPTS(&opt.image_opts),
     CLI_OPTION(CLI_STRING, "cache", "t", &opt.cache, "CACHE",
                "how the image and its backing files are opened (default: writeback)",

@@ -27,7 +27,7 @@ static struct {
 } operand = { .block = DEFAULT_BLOCK };
 
 const CliOption cmd_dd_options[] = {
-    COMMON_FORMAT(&opt.format),
+    COMMON_FORMAT(&opt.format, .since = CLI_LONG_NAMES),
     COMMON_IMAGE_OPTS(&opt.image_opts),
     CLI_OPTION(CLI_STRING, "target-format", "O", &opt.target_format, "FMT",
                "format of the output (default: raw)", .since = CLI_LONG_NAMES),

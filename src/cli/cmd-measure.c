@@ -33,12 +33,11 @@ typedef struct {
 static gboolean read_size(const CliOption *option, const char *value, GError **error)
 {
     opt.size_given = TRUE;
-    return cli_output_valid(opt.output, error) &&
-           size_argument("image size", value, 0, G_MAXINT64, &opt.size, error);
+    return size_argument("image size", value, 0, G_MAXINT64, &opt.size, error);
 }
 
 const CliOption cmd_measure_options[] = {
-    COMMON_FORMAT(&opt.format),
+    COMMON_FORMAT(&opt.format, .since = CLI_LONG_NAMES),
     COMMON_IMAGE_OPTS(&opt.image_opts),
     CLI_OPTION(CLI_CALL, "snapshot", "l", &opt.snapshot, "SNAPSHOT", "measure this snapshot",
                .since = CLI_LONG_NAMES, .call = snapshot_option_read),
@@ -49,7 +48,7 @@ const CliOption cmd_measure_options[] = {
     CLI_OPTION(CLI_CALL, "target-options", "o", &opt.options, "OPTIONS",
                "options of the new image's format", .since = CLI_LONG_NAMES,
                .call = create_options_accumulate),
-    COMMON_OUTPUT(&opt.output),
+    COMMON_OUTPUT(&opt.output, .output_strict = TRUE),
     COMMON_FORCE_SHARE(&opt.force_share),
     OBJECT_OPTION,
     { CLI_END },
@@ -166,7 +165,7 @@ int cmd_measure(const CliCommand *self, int n_args, char **args)
     g_autoptr(Image) source = NULL;
     Measured measured = { 0 };
 
-    if (!cli_output_valid(opt.output, &error) || !check_arguments(n_args, &error) ||
+    if (!check_arguments(n_args, &error) ||
         (n_args == 1 && (source = open_source(args[0], &error)) == NULL) ||
         !measure(format, source, &measured, &error)) {
         return cli_fail(self, g_steal_pointer(&error));

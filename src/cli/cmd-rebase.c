@@ -20,7 +20,7 @@ static struct {
 } opt;
 
 const CliOption cmd_rebase_options[] = {
-    COMMON_FORMAT(&opt.format),
+    COMMON_FORMAT(&opt.format, .since = CLI_LONG_NAMES),
     COMMON_IMAGE_OPTS(&opt.image_opts),
     CLI_OPTION(CLI_STRING, "cache", "t", &opt.cache, "CACHE",
                "how the image is written (default: writeback)", .since = CLI_LONG_NAMES),

@@ -7,16 +7,16 @@
 #include "image/image.h"
 
 /* Rows that mean the same everywhere; where is CliOption's target. */
-#define COMMON_FORMAT(where)                                                                       \
+#define COMMON_FORMAT(where, ...)                                                                  \
     CLI_OPTION(CLI_STRING, "format", "f", where, "FMT",                                            \
-               "format of the image; by default it is probed")
+               "format of the image; by default it is probed", __VA_ARGS__)
 #define COMMON_IMAGE_OPTS(where)                                                                   \
     CLI_OPTION(CLI_FLAG, "image-opts", NULL, where, NULL,                                          \
                "the image is named by options, key=value,...")
 #define COMMON_FORCE_SHARE(where)                                                                  \
     CLI_OPTION(CLI_FLAG, "force-share", "U", where, NULL, "open the image even if it is in use")
-#define COMMON_OUTPUT(where)                                                                       \
-    CLI_OPTION(CLI_OUTPUT, "output", NULL, where, "human|json", "form of the output")
+#define COMMON_OUTPUT(where, ...)                                                                  \
+    CLI_OPTION(CLI_OUTPUT, "output", NULL, where, "human|json", "form of the output", __VA_ARGS__)
 #define COMMON_QUIET(where)                                                                        \
     CLI_OPTION(CLI_FLAG, "quiet", "q", where, NULL, "print nothing but errors",                    \
                .since = CLI_LONG_NAMES)

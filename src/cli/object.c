@@ -10,13 +10,25 @@
 #include "image/secret.h"
 
 /* Objects qemu-img can make; of these, secrets are of use here. */
-static const char *const types[] = { "authz-list",        "authz-list-file",
+static const char *const types[] = { "authz-list",        "authz-listfile",
                                      "authz-simple",      "main-loop",
                                      "pr-manager-helper", "secret",
                                      "secret_keyring",    "thread-context",
                                      "throttle-group",    "tls-cipher-suites",
                                      "tls-creds-anon",    "tls-creds-psk",
                                      "tls-creds-x509",    NULL };
+
+/* Those that no qemu-img can make, although it knows their names. */
+static const char *const others[] = { "can-bus",
+                                      "cryptodev-backend",
+                                      "cryptodev-backend-builtin",
+                                      "cryptodev-backend-lkcf",
+                                      "iothread",
+                                      "pef-guest",
+                                      "rng-builtin",
+                                      "rng-random",
+                                      "s390-pv-guest",
+                                      NULL };
 
 static const struct {
     const char *name, *help;
@@ -230,6 +242,15 @@ static gboolean check_read_only(const Members *members, GError **error)
            refuse(error, "Parameter '%s' expects 'on' or 'off'", read_only_member);
 }
 
+static gboolean check_id(const char *id, GError **error)
+{
+    return id_is_valid(id) ||
+           refuse(error,
+                  "Parameter '%s' expects an identifier\n"
+                  "Identifiers consist of letters, digits, '-', '.', '_', starting with a letter.",
+                  "id");
+}
+
 /* The secret's own members, in the order in which qemu looks at them. */
 static gboolean add_secret(const Members *members, const char *id, GError **error)
 {
@@ -245,7 +266,8 @@ static gboolean add_secret(const Members *members, const char *id, GError **erro
     }
     if (!take_string(members, "keyid", &keyid, error) || !take_string(members, "iv", &iv, error) ||
         !take_string(members, "data", &data, error) ||
-        !take_string(members, "file", &file, error) || !check_names(members, error)) {
+        !take_string(members, "file", &file, error) || !check_names(members, error) ||
+        !check_id(id, error)) {
         return FALSE;
     }
     if (is_given(members, read_only_member)) {
@@ -287,7 +309,7 @@ gboolean object_option(const CliOption *option, const char *value, GError **erro
     if (type == NULL) {
         return refuse(error, "Parameter '%s' is missing", "qom-type");
     }
-    if (!g_strv_contains(types, type)) {
+    if (!g_strv_contains(types, type) && !g_strv_contains(others, type)) {
         return refuse(error, "Parameter 'qom-type' does not accept value '%s'", type);
     }
     if (!take_string(&members, "id", &id, error)) {
@@ -296,16 +318,14 @@ gboolean object_option(const CliOption *option, const char *value, GError **erro
     if (id == NULL) {
         return refuse(error, "Parameter '%s' is missing", "id");
     }
-    if (!g_str_equal(type, "secret")) {
-        return refuse(error, "Objects of type '%s' are not part of this build of " PACKAGE_NAME,
-                      type);
+    if (g_str_equal(type, "secret")) {
+        return add_secret(&members, id, error);
     }
-    if (!id_is_valid(id)) {
-        return refuse(error,
-                      "Parameter '%s' expects an identifier\n"
-                      "Identifiers consist of letters, digits, '-', '.', '_', starting with a "
-                      "letter.",
-                      "id");
+    if (!check_id(id, error)) {
+        return FALSE;
     }
-    return add_secret(&members, id, error);
+    if (g_strv_contains(others, type)) {
+        return refuse(error, "invalid object type: %s", type);
+    }
+    return refuse(error, "Objects of type '%s' are not part of this build of " PACKAGE_NAME, type);
 }

@@ -178,6 +178,9 @@ static gboolean read_output(const CliOption *option, const char *value, GError *
     *output = g_str_equal(value, "human")  ? CLI_HUMAN
               : g_str_equal(value, "json") ? CLI_JSON
                                            : CLI_BAD_OUTPUT;
+    if (*output == CLI_BAD_OUTPUT && option->output_strict && !profile_has(FACT_HELP_PER_COMMAND)) {
+        return cli_output_valid(*output, error);
+    }
     if (*output == CLI_BAD_OUTPUT && profile_has(FACT_HELP_PER_COMMAND)) {
         g_set_error(error, CLI_ERROR, CLI_ERROR_USAGE,
                     "--output expects 'human' or 'json', not '%s'", value);

@@ -44,8 +44,11 @@ typedef struct {
     IoFlags io; /* IO_NO_CACHE, IO_NO_FLUSH, IO_SYNC, IO_NO_LOCK */
     gboolean force_share, read_only, unmap;
 } NodeOptions;
+/* needs_filename: of a node that is a file. */
 gboolean node_options_take(ImageOptions *options, NodeOptions *node, gboolean writing,
-                           GError **error);
+                           gboolean needs_filename, GError **error);
+/* What is not told of the node below is as it is above. */
+void node_options_hand_down(const ImageOptions *options, ImageOptions *below);
 /* FALSE and qemu's words if anything is left. what: "Block format" or "Block protocol". */
 gboolean node_options_done(const ImageOptions *options, const char *driver, gboolean protocol,
                            GError **error);
@@ -116,6 +119,7 @@ struct Image {
     char *encrypt_format;          /* "aes" or "luks"; NULL: not told */
     ImageOptions *backing_options; /* overrides of "backing.*"; NULL: none */
     gboolean backing_none;         /* "backing": null */
+    gboolean probed_raw;           /* and told so */
     Image *backing;
     gboolean stale; /* the backing file is not, or not any more, the one this image stands on */
 
@@ -150,6 +154,8 @@ gboolean gate_no_loop(const Image *img, const char *name, GError **error);
 gboolean image_open_node(Image *img, ImageOptions *options, const char *format, GError **error);
 /* Another disk is seen now: its size is ret0 of the answer, 0 if it stays. (answer.c) */
 void image_take_size(Image *img, const struct abi_result *result);
+/* Nobody said that the image is raw, and it is opened for writing. */
+void image_warn_probed_raw(const Image *img);
 /* What the driver answered to OPEN, in call: facts and names (answer.c). */
 gboolean image_take_facts(Image *img, const CellCall *call, GError **error);
 gboolean image_take_names(Image *img, const CellCall *call, GError **error);

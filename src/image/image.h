@@ -33,6 +33,7 @@ typedef enum {
     IMAGE_ERROR_IO,
     IMAGE_ERROR_GATE, /* a file an image names may not be opened */
     IMAGE_ERROR_CANCELED,
+    IMAGE_ERROR_HELP,    /* "help" stands among the options */
     IMAGE_ERROR_TOO_BIG, /* of image_create: EFBIG, which "create" says in other words */
 } ImageError;
 

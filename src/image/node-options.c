@@ -72,26 +72,65 @@ static void set_flag(IoFlags *flags, IoFlags bit, gboolean on)
     *flags = on ? *flags | bit : *flags & ~bit;
 }
 
-gboolean node_options_take(ImageOptions *options, NodeOptions *node, gboolean writing,
-                           GError **error)
+/* Switches, which a node also hands on to the one below it. */
+static const char *const switches[] = { "cache.direct",   "cache.no-flush", "read-only",
+                                        "auto-read-only", "force-share",    NULL };
+
+void node_options_hand_down(const ImageOptions *options, ImageOptions *below)
+{
+    for (guint i = 0; switches[i] != NULL; i++) {
+        const Option *option = options_get(options, switches[i]);
+
+        if (option != NULL && options_get(below, switches[i]) == NULL) {
+            options_set(below, option);
+        }
+    }
+}
+
+/* In the order of the dictionary, for the first that is wrong to be told. */
+static gboolean take_switches(ImageOptions *options, NodeOptions *node, GError **error)
 {
     gboolean direct = (node->io & IO_NO_CACHE) != 0, no_flush = (node->io & IO_NO_FLUSH) != 0;
     gboolean auto_read_only = FALSE;
+    gboolean *const values[] = { &direct, &no_flush, &node->read_only, &auto_read_only,
+                                 &node->force_share };
 
-    if (!take_node_name(options, error) ||
-        !options_take_bool(options, "cache.direct", &direct, error) ||
-        !options_take_bool(options, "cache.no-flush", &no_flush, error) ||
-        !options_take_bool(options, "read-only", &node->read_only, error) ||
-        !options_take_bool(options, "auto-read-only", &auto_read_only, error) ||
-        !options_take_bool(options, "force-share", &node->force_share, error)) {
-        return FALSE;
+    for (guint i = 0; i < options_count(options); i++) {
+        const char *key = options_nth(options, i)->key;
+
+        for (guint s = 0; switches[s] != NULL; s++) {
+            if (g_str_equal(key, switches[s])) {
+                if (!options_take_bool(options, switches[s], values[s], error)) {
+                    return FALSE;
+                }
+                i--; /* it is gone */
+                break;
+            }
+        }
     }
     set_flag(&node->io, IO_NO_CACHE, direct);
     set_flag(&node->io, IO_NO_FLUSH, no_flush);
+    return TRUE;
+}
+
+gboolean node_options_take(ImageOptions *options, NodeOptions *node, gboolean writing,
+                           gboolean needs_filename, GError **error)
+{
+    if (!take_switches(options, node, error)) {
+        return FALSE;
+    }
     if (node->force_share && writing && !node->read_only) {
         return fail(error, "force-share=on can only be used with read-only images");
     }
-    return take_discard(options, node, error) && take_detect_zeroes(options, node, error);
+    if (needs_filename) {
+        const char *name = options_get_string(options, "filename");
+
+        if (name == NULL || *name == '\0') {
+            return fail(error, "The 'file' block driver requires a file name");
+        }
+    }
+    return take_discard(options, node, error) && take_detect_zeroes(options, node, error) &&
+           take_node_name(options, error);
 }
 
 gboolean node_options_done(const ImageOptions *options, const char *driver, gboolean protocol,

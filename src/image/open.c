@@ -165,9 +165,9 @@ static void name_node(Image *img, const Store *store, const char *strong)
     }
 }
 
-static void warn_probed_raw(const Store *store)
+void image_warn_probed_raw(const Image *img)
 {
-    g_autofree char *path = words_printable(store->path, strlen(store->path));
+    g_autofree char *path = words_printable(img->path, strlen(img->path));
 
     fprintf(stderr,
             "WARNING: Image format was not specified for '%s' and probing guessed raw.\n"
@@ -179,8 +179,8 @@ static void warn_probed_raw(const Store *store)
 
 /* ---- options of a format node ------------------------------------------------------------------ */
 
-/* "backing": null, "" or an object; nodes cannot be named. */
-static gboolean take_backing(Image *img, ImageOptions *options, GError **error)
+/* "backing": null or "". */
+static void take_no_backing(Image *img, ImageOptions *options)
 {
     const Option *option = options_get(options, "backing");
 
@@ -192,6 +192,11 @@ static gboolean take_backing(Image *img, ImageOptions *options, GError **error)
         img->backing_none = TRUE;
         options_remove(options, "backing");
     }
+}
+
+/* "backing": an object; nodes cannot be named. */
+static gboolean take_backing(Image *img, ImageOptions *options, GError **error)
+{
     if (img->flags & IMAGE_NO_BACKING) {
         return TRUE; /* overrides are left, and so unknown */
     }
@@ -263,7 +268,7 @@ static ImageOptions *take_file(ImageOptions *options, const char *driver, GError
     if (option != NULL && option->type == OPTION_STRING) {
         g_autofree char *safe = words_printable(option->string, strlen(option->string));
 
-        if (nested || options_count(options) > 1) {
+        if (nested) {
             fail(error, IMAGE_ERROR_NAME,
                  "Cannot reference an existing block device with "
                  "additional options or a new filename");
@@ -296,21 +301,32 @@ gboolean image_open_node(Image *img, ImageOptions *options, const char *format, 
     g_autofree char *driver = g_strdup(format ? format : options_get_string(options, "driver"));
     gboolean writing = (img->flags & IMAGE_WRITE) != 0;
     g_autoptr(ImageOptions) below = NULL;
+    NodeOptions inherited = img->node;
     g_auto(Store) store = { 0 };
     guint32 number;
 
+    inherited.unmap = TRUE; /* the format decides */
     options_remove(options, "driver");
     if (driver != NULL && driver_kind(driver) == DRIVER_NONE) {
         return unknown_driver(driver, error);
     }
+    take_no_backing(img, options);
     if (driver != NULL && driver_kind(driver) == DRIVER_PROTOCOL) {
         return open_protocol(img, options, driver, error);
     }
-    if (!node_options_take(options, &img->node, writing, error)) {
+    if (driver != NULL && options_get(options, "file") == NULL &&
+        !options_has_prefix(options, "file") &&
+        !node_options_take(options, &img->node, writing, FALSE, error)) {
         return FALSE;
     }
+    /* what the file is said to be is judged before what the image is */
     below = take_file(options, driver, error);
-    if (below == NULL || !store_open(below, &img->node, writing, &store, error)) {
+    if (below == NULL) {
+        return FALSE;
+    }
+    node_options_hand_down(options, below);
+    if (!store_open(below, &inherited, writing, &store, error) ||
+        !node_options_take(options, &img->node, writing, FALSE, error)) {
         return FALSE;
     }
     if (driver != NULL) {
@@ -322,11 +338,12 @@ gboolean image_open_node(Image *img, ImageOptions *options, const char *format, 
     if (!open_by_format(img, &store, options, error)) {
         return FALSE;
     }
-    if (writing && !io_writable(store.file)) {
+    if (writing && (img->node.read_only || !io_writable(store.file))) {
         return fail(error, IMAGE_ERROR_OPEN, "Block node is read-only");
     }
     if (writing && driver == NULL && img->format == ABI_FORMAT_RAW && img->above == NULL) {
-        warn_probed_raw(&store);
+        img->probed_raw = TRUE;
+        image_warn_probed_raw(img);
     }
     return TRUE;
 }

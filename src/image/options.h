@@ -55,9 +55,15 @@ ImageOptions *options_take_prefix(ImageOptions *options, const char *prefix);
 
 /* From the text behind "json:". Errors in qemu's words. */
 ImageOptions *options_from_json(const char *text, GError **error);
-/* From "--image-opts". ret_warnings (may be NULL) gets words of warnings, NULL-ended, or
- * NULL; free with g_strfreev. */
-ImageOptions *options_from_keyval(const char *text, char ***ret_warnings, GError **error);
+/* How "key=value,..." is read. */
+typedef struct {
+    const char *implied;      /* key of a first word that is no pair; NULL: a flag as all others */
+    const char *const *known; /* the keys there are, NULL-ended; NULL: any */
+} KeyvalRules;
+/* From text such as that of "--image-opts". *ret_warnings gets words of warnings, NULL-ended, also
+ * when it fails; free with g_strfreev. IMAGE_ERROR_HELP: known keys are asked for. */
+ImageOptions *options_from_keyval(const char *text, const KeyvalRules *rules, char ***ret_warnings,
+                                  GError **error);
 
 /* A value as qemu prints it in JSON on one line. */
 void options_print_value(GString *out, const Option *value);

@@ -9,6 +9,7 @@
 /* "snapshot.id=..,snapshot.name=..", or one word that is an id or a name. */
 static gboolean select_call(CellCall *call, const char *words, GByteArray *in, GError **error)
 {
+    static const KeyvalRules rules = { NULL, NULL };
     g_autoptr(ImageOptions) options = NULL;
     g_auto(GStrv) warnings = NULL;
     const char *id, *name;
@@ -18,12 +19,10 @@ static gboolean select_call(CellCall *call, const char *words, GByteArray *in, G
         g_byte_array_append(in, (const guint8 *)words, (guint)strlen(words));
         return TRUE;
     }
-    options = options_from_keyval(words, &warnings, error);
+    /* warned of when the option was read */
+    options = options_from_keyval(words, &rules, &warnings, error);
     if (options == NULL) {
         return FALSE;
-    }
-    for (guint i = 0; warnings[i] != NULL; i++) {
-        image_warn("%s", warnings[i]);
     }
     id = options_get_string(options, "snapshot.id");
     name = options_get_string(options, "snapshot.name");

@@ -68,6 +68,9 @@ gboolean image_snapshot_apply(Image *img, const char *name, GError **error)
         return TRUE;
     }
     if (never_has_any(reason)) {
+        if (img->probed_raw) {
+            image_warn_probed_raw(img); /* qemu-img opens it anew */
+        }
         g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED,
                             "Block driver does not support snapshots");
     } else if (code == EBUSY) {

@@ -60,8 +60,9 @@ ImageSpec *image_spec_from_name(const char *name, const char *format, GError **e
 
 ImageSpec *image_spec_from_opts(const char *opts, GError **error)
 {
+    static const KeyvalRules rules = { .implied = "file" };
     g_auto(GStrv) warnings = NULL;
-    ImageOptions *options = options_from_keyval(opts, &warnings, error);
+    ImageOptions *options = options_from_keyval(opts, &rules, &warnings, error);
     ImageSpec *spec;
 
     if (options == NULL) {

@@ -96,13 +96,9 @@ static char *file_json(const char *driver, const char *path)
 static gboolean open_file(ImageOptions *options, const char *driver, NodeOptions *node,
                           gboolean writing, Store *store, GError **error)
 {
-    const char *path = options_get_string(options, "filename");
     IoFlags flags;
 
-    if (path == NULL || *path == '\0') {
-        return fail(error, "The 'file' block driver requires a file name");
-    }
-    store->path = g_strdup(path);
+    store->path = g_strdup(options_get_string(options, "filename"));
     options_remove(options, "filename");
     if (driver == NULL) {
         driver = io_is_device(store->path) ? "host_device" : "file";
@@ -215,6 +211,7 @@ static gboolean open_nested(ImageOptions *options, const NodeOptions *inherited,
                             guint depth, Store *store, GError **error)
 {
     g_autofree char *driver = g_strdup(options_get_string(options, "driver"));
+    gboolean is_file = driver == NULL || driver_kind(driver) == DRIVER_PROTOCOL;
     NodeOptions node = *inherited;
 
     if (depth == MAX_NESTING) {
@@ -227,10 +224,10 @@ static gboolean open_nested(ImageOptions *options, const NodeOptions *inherited,
     if (driver != NULL && driver_kind(driver) == DRIVER_NONE) {
         return fail_value(error, "Unknown driver '%s'", driver);
     }
-    if (!node_options_take(options, &node, writing, error)) {
+    if (!node_options_take(options, &node, writing, is_file, error)) {
         return FALSE;
     }
-    if (driver == NULL || driver_kind(driver) == DRIVER_PROTOCOL) {
+    if (is_file) {
         return open_file(options, driver, &node, writing, store, error);
     }
     if (!g_str_equal(driver, "raw")) {
