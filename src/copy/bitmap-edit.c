@@ -181,7 +181,7 @@ gboolean copy_bitmap_edit_remove_all(CopyBitmapEdit *edit, GError **error)
 {
     g_autoptr(GPtrArray) all = NULL;
 
-    if (image_format(edit->img) != ABI_FORMAT_QCOW2) {
+    if (!has_bitmaps(edit->img)) {
         return TRUE;
     }
     /* one that was just made is not listed yet */
