@@ -13,27 +13,30 @@ static bool is_mending(const struct qcow2_check *c)
     return c->fix & ABI_FIX_ERRORS;
 }
 
-/* Snapshots from index first on are given up. */
-static int discard(struct qcow2_check *c, uint32_t first)
+/* Snapshots from index first on are given up. code: the words for it. */
+static int discard(struct qcow2_check *c, uint32_t first, int code)
 {
     struct qcow2_header *h = &c->st->header;
     uint32_t n = h->n_snapshots - first;
 
     h->n_snapshots = first;
     c->mended_snapshots += n;
-    return qcow2_tell(c, QCOW2_C_SNAPSHOTS_DISCARDED, n, 0, 0);
+    return qcow2_tell(c, code, n, 0, 0);
 }
 
-static int check_entry(struct qcow2_check *c, const struct qcow2_snapshot *s, uint32_t index)
+static int cut_extra(struct qcow2_check *c, const struct qcow2_snapshot *s, uint32_t index)
 {
-    int status = FMT_OK;
-
-    if (s->extra_stored > s->extra_length) {
-        c->mended_snapshots++;
-        status = qcow2_tell(c, QCOW2_C_SNAPSHOT_EXTRA, index, s->extra_stored, s->extra_length);
+    if (s->extra_stored <= s->extra_length) {
+        return FMT_OK;
     }
-    if (status || c->st->header.version < 3 || s->extra_length >= QCOW2_SNAPSHOT_EXTRA_V3) {
-        return status;
+    c->mended_snapshots++;
+    return qcow2_tell(c, QCOW2_C_SNAPSHOT_EXTRA, index, s->extra_stored, s->extra_length);
+}
+
+static int judge_extra(struct qcow2_check *c, const struct qcow2_snapshot *s, uint32_t index)
+{
+    if (c->st->header.version < 3 || s->extra_length >= QCOW2_SNAPSHOT_EXTRA_V3) {
+        return FMT_OK;
     }
     if (!is_mending(c)) {
         return qcow2_tell_corrupt(c, QCOW2_C_SNAPSHOT_INCOMPLETE, index, 0, 0);
@@ -42,7 +45,10 @@ static int check_entry(struct qcow2_check *c, const struct qcow2_snapshot *s, ui
     return qcow2_tell(c, QCOW2_C_SNAPSHOT_MENDED, index, 0, 0);
 }
 
-static int check_entries(struct qcow2_check *c)
+typedef int judge_fn(struct qcow2_check *c, const struct qcow2_snapshot *s, uint32_t index);
+
+/* One way through the table. */
+static int judge_all(struct qcow2_check *c, judge_fn *judge)
 {
     struct qcow2_snapshots it;
     struct qcow2_snapshot s;
@@ -53,14 +59,23 @@ static int check_entries(struct qcow2_check *c)
     while (!status && more) {
         status = qcow2_snapshots_next(&it, &s, &more);
         if (status == QCOW2_E_SNAPSHOT_TABLE_LARGE && is_mending(c)) {
-            status = discard(c, it.index);
+            /* the one that made the table too long was read like the others */
+            status = judge(c, &s, it.index);
+            status = status ? status : discard(c, it.index, QCOW2_C_SNAPSHOTS_OVERHANG);
             more = false;
         } else if (!status && more) {
-            status = check_entry(c, &s, it.index - 1);
+            status = judge(c, &s, it.index - 1);
         }
     }
     qcow2_snapshots_end(&it);
     return status;
+}
+
+static int check_entries(struct qcow2_check *c)
+{
+    int status = judge_all(c, cut_extra);
+
+    return status ? status : judge_all(c, judge_extra);
 }
 
 int qcow2_check_snapshot_table(struct qcow2_check *c)
@@ -74,7 +89,7 @@ int qcow2_check_snapshot_table(struct qcow2_check *c)
             report(c, QCOW2_C_SNAPSHOTS_LARGE, h->n_snapshots - QCOW2_MAX_SNAPSHOTS);
             return fmt_fail(env, QCOW2_E_SNAPSHOTS_LARGE);
         }
-        status = discard(c, QCOW2_MAX_SNAPSHOTS);
+        status = discard(c, QCOW2_MAX_SNAPSHOTS, QCOW2_C_SNAPSHOTS_DISCARDED);
     }
     if (!status && (!is_aligned(h->snapshots_offset, c->st->cluster_size) ||
                     !range_fits(h->snapshots_offset, h->n_snapshots * (uint64_t)QCOW2_SNAPSHOT_HEAD,

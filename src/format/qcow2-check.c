@@ -139,8 +139,7 @@ static int rebuild(struct qcow2_check *c)
         status = qcow2_give_back(c);
     }
     if (!status && c->rebuild) {
-        qcow2_tell(c, QCOW2_C_STILL_BROKEN, 0, 0, 0);
-        return fail_check(c);
+        status = qcow2_tell(c, QCOW2_C_STILL_BROKEN, 0, 0, 0);
     }
     /* that comparison is only about the old blocks: its figures do not count */
     *ret = walked;
@@ -258,7 +257,9 @@ int qcow2_check(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
                          ? UINT64_MAX
                          : (1ull << (1u << st->header.refcount_order)) - 1;
     ret->total_clusters = div_up(st->active.size, st->cluster_size);
+    st->pending = messages;
     status = check_all(&c);
+    st->pending = 0;
     if (fix) {
         /* the file may be longer than when the writing side was made */
         qcow2_writer_free(im);

@@ -33,6 +33,9 @@ int qcow2_corrupt(struct fmt_image *im, int code, uint64_t a0, uint64_t a1, uint
             st->dead = true;
             status = qcow2_mark_corrupt(im);
         }
+        if (!status && st->pending) {
+            status = im->env->emit(im->env, st->pending);
+        }
         if (!status) {
             status = fmt_message(im->env, &w, &m, 0, 0);
         }

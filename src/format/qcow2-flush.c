@@ -35,7 +35,8 @@ int qcow2_flush(struct fmt_image *im)
             status = qcow2_cache_write_back(im, QCOW2_KIND_L1);
         }
     }
-    if (!status && st->header.size != st->active.size) {
+    /* a size that is no number of sectors stays until it is changed */
+    if (!status && align_down(st->header.size, QCOW2_SECTOR) != st->active.size) {
         status = publish_size(im);
     }
     return status ? status : fmt_flush(im->env, 0);

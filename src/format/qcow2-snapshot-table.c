@@ -53,16 +53,28 @@ static uint64_t leading_number(struct qcow2_text id)
     return n;
 }
 
+/* Names are read up to a zero byte, and written as they are read. */
+static struct qcow2_text as_read(struct qcow2_text text)
+{
+    uint32_t n = 0;
+
+    while (n < text.length && text.data[n]) {
+        n++;
+    }
+    return (struct qcow2_text){ text.data, n };
+}
+
 /* One entry; extra: its extra data as it was, of which what we do not know is kept. */
 static int put_entry(struct writer *w, const struct qcow2_snapshot *s, const uint8_t *extra)
 {
     uint32_t unknown = s->extra_length > KNOWN_EXTRA ? s->extra_length - KNOWN_EXTRA : 0;
     uint8_t head[QCOW2_SNAPSHOT_HEAD], known[KNOWN_EXTRA];
+    struct qcow2_text id = as_read(s->id), name = as_read(s->name);
 
     be64_store(head, s->l1_offset);
     be32_store(head + 8, s->l1_size);
-    be16_store(head + 12, (uint16_t)s->id.length);
-    be16_store(head + 14, (uint16_t)s->name.length);
+    be16_store(head + 12, (uint16_t)id.length);
+    be16_store(head + 14, (uint16_t)name.length);
     be32_store(head + 16, s->date_sec);
     be32_store(head + 20, s->date_nsec);
     be64_store(head + 24, s->vm_clock_nsec);
@@ -77,9 +89,9 @@ static int put_entry(struct writer *w, const struct qcow2_snapshot *s, const uin
     if (unknown) {
         put(w, extra + KNOWN_EXTRA, unknown);
     }
-    put(w, s->id.data, s->id.length);
-    put(w, s->name.data, s->name.length);
-    w->highest = max_u64(w->highest, leading_number(s->id));
+    put(w, id.data, id.length);
+    put(w, name.data, name.length);
+    w->highest = max_u64(w->highest, leading_number(id));
     if (w->used > QCOW2_MAX_SNAPSHOT_TABLE) {
         return qcow2_fail_errno(w->im, QCOW2_EFBIG);
     }

@@ -89,13 +89,13 @@ int qcow2_snapshots_next(struct qcow2_snapshots *it, struct qcow2_snapshot *ret,
     s.id = (struct qcow2_text){ p, id_length };
     s.name = (struct qcow2_text){ s.id.data + id_length, name_length };
     s.length = align_up(length, 8);
+    *ret = s;
     if (it->offset + length - st->header.snapshots_offset > QCOW2_MAX_SNAPSHOT_TABLE) {
         return fmt_fail1(env, QCOW2_E_SNAPSHOT_TABLE_LARGE, st->header.n_snapshots - it->index);
     }
     it->offset += length;
     it->index++;
     it->reader.step = STEP_LARGE;
-    *ret = s;
     return FMT_OK;
 }
 

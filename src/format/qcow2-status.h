@@ -140,6 +140,7 @@ enum qcow2_status {
     QCOW2_C_SNAPSHOT_MENDED = -1140,     /* {0} index */
     QCOW2_C_SNAPSHOT_EXTRA = -1141,      /* {0} index, {1} bytes, {2} most bytes */
     QCOW2_C_SNAPSHOTS_DISCARDED = -1142, /* {0} snapshots */
+    QCOW2_C_SNAPSHOTS_OVERHANG = -1143,  /* {0} snapshots */
     QCOW2_C_OVERLAP = -1138,
     QCOW2_C_OVERLAP_L2 = -1139, /* {0} errno */
     /* a check that could not read the snapshot table says why: QCOW2_E_SNAPSHOT_* lower by

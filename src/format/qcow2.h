@@ -121,7 +121,8 @@ struct qcow2_state {
     bool mend_bitmaps; /* a check found some behind the end of the file: closing writes them anew */
     bool mend_snapshots; /* the snapshot table is read though entries have too much extra data */
     bool told_corrupt;   /* qcow2_corrupt() spoke */
-    bool dead;           /* ... and marked the image: nothing works any more */
+    struct props_writer *pending; /* messages that come before what it says, or NULL */
+    bool dead;                    /* ... and marked the image: nothing works any more */
 
     struct qcow2_cache *cache;
     struct qcow2_writer *writer;

@@ -135,7 +135,8 @@ int vmdk_header_judge(struct fmt_image *im, const struct vmdk_header *h, uint64_
 {
     static const char stream[] = "streamOptimized";
     struct fmt_env *env = im->env;
-    uint64_t span;
+    uint64_t product = h->n_gtes * h->grain_size; /* exact once the size of a grain is judged */
+    uint32_t span = (uint32_t)product;
 
     if (h->version > VMDK_MAX_VERSION) {
         return fmt_fail1(env, VMDK_E_VERSION, h->version);
@@ -147,7 +148,7 @@ int vmdk_header_judge(struct fmt_image *im, const struct vmdk_header *h, uint64_
     if (h->n_gtes > VMDK_MAX_GTES) {
         return fmt_fail(env, VMDK_E_TABLE_SIZE);
     }
-    if (!checked_mul(h->n_gtes, h->grain_size, &span) || !span || span > UINT32_MAX) {
+    if (!span) {
         return fmt_fail(env, VMDK_E_TABLE_SPAN);
     }
     if (h->overhead > div_up(file_size, VMDK_SECTOR)) {
@@ -156,10 +157,13 @@ int vmdk_header_judge(struct fmt_image *im, const struct vmdk_header *h, uint64_
     if (h->grain_size > VMDK_MAX_GRAIN_SECTORS) {
         return fmt_fail(env, VMDK_E_GRAIN_SIZE);
     }
+    uint64_t n_tables = div_up(h->capacity, span);
+    if ((uint32_t)n_tables > VMDK_MAX_TABLES) {
+        return fmt_fail(env, VMDK_E_DIRECTORY_SIZE);
+    }
     if (h->capacity > VMDK_MAX_CAPACITY) {
         return fmt_fail(env, VMDK_E_TOO_LARGE);
     }
-    uint64_t n_tables = div_up(h->capacity, span);
     if (n_tables > VMDK_MAX_TABLES) {
         return fmt_fail(env, VMDK_E_DIRECTORY_SIZE);
     }

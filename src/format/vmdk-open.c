@@ -51,8 +51,7 @@ static int read_text(struct fmt_image *im)
         return status;
     }
     struct vmdk_text text = vmdk_text_of(st->text_bytes, VMDK_TEXT_SIZE);
-    return vmdk_text_id(text, "CID=", &st->id) &&
-                   vmdk_text_id(text, "parentCID=", &st->parent_id) &&
+    return vmdk_text_id(text, "CID", &st->id) && vmdk_text_id(text, "parentCID", &st->parent_id) &&
                    vmdk_text_parent(text, &st->parent)
                ? FMT_OK
                : fmt_fail(im->env, VMDK_E_TEXT);
@@ -112,7 +111,7 @@ int vmdk_info(struct fmt_image *im, uint32_t part, struct props_writer *props)
     switch (part) {
     case ABI_INFO_SPECIFIC:
         /* the present ones: writing gives a new one */
-        vmdk_text_id(text, "CID=", &id);
+        vmdk_text_id(text, "CID", &id);
         props_u64(props, "cid", id);
         props_u64(props, "parent-cid", parent_id);
         props_string(props, "create-type", "monolithicSparse");

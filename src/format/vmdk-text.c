@@ -82,7 +82,8 @@ bool vmdk_text_id(struct vmdk_text text, const char *key, uint32_t *ret_id)
 {
     uint32_t at = find(text, key);
 
-    return at < text.length && read_hex(behind(text, at + props_strlen(key)), ret_id);
+    /* as in qemu-img, any byte may stand for the = */
+    return at < text.length && read_hex(behind(text, at + props_strlen(key) + 1), ret_id);
 }
 
 bool vmdk_text_parent(struct vmdk_text text, struct vmdk_text *ret_name)
