@@ -10,33 +10,12 @@
 
 #include "abi/props.h"
 #include "image/image.h"
+#include "tests/image-open.h"
 #include "tests/testutil.h"
 
 #define MIB ((guint64)1 << 20)
 
-static gboolean have_qemu;
-
 /* Run a command line; the status must be 0. */
-static gboolean skip_without_qemu(void)
-{
-    if (!have_qemu) {
-        g_test_skip("no qemu-img and qemu-io here");
-    }
-    return !have_qemu;
-}
-
-static Image *open_image(const char *name, const char *format, ImageFlags flags)
-{
-    g_autoptr(GError) error = NULL;
-    g_autoptr(ImageSpec) spec = image_spec_from_name(name, format, &error);
-    Image *img;
-
-    g_assert_no_error(error);
-    img = image_open(spec, flags, 0, &error);
-    g_assert_no_error(error);
-    return img;
-}
-
 /* ---- writing ---------------------------------------------------------------------- */
 
 typedef struct {
@@ -102,14 +81,14 @@ static void test_write(gconstpointer data)
     g_autoptr(Image) img = NULL;
     guint64 size;
 
-    if (skip_without_qemu()) {
+    if (test_skip_without_qemu()) {
         return;
     }
     unlink("x.img");
     for (guint i = 0; i < G_N_ELEMENTS(row->make) && row->make[i] != NULL; i++) {
         test_run("%s", row->make[i]);
     }
-    img = open_image("x.img", NULL, IMAGE_WRITE | (row->unmap ? IMAGE_UNMAP : 0));
+    img = test_open("x.img", NULL, IMAGE_WRITE | (row->unmap ? IMAGE_UNMAP : 0));
     size = image_size(img);
     mirror = g_malloc(size);
     g_assert_true(image_read(img, 0, mirror, (gsize)size, &error));
@@ -144,7 +123,7 @@ static void test_write(gconstpointer data)
     test_run("qemu-img check -q x.img");
     g_assert_true(g_file_set_contents("mirror.img", (char *)mirror, (gssize)size, &error));
     test_run("qemu-img compare -q -F raw x.img mirror.img");
-    img = open_image("x.img", NULL, 0);
+    img = test_open("x.img", NULL, 0);
     compare_all(img, mirror);
 }
 
@@ -160,7 +139,7 @@ static void test_no_space(void)
     const char *mount[] = { "mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder, NULL };
     const char *check[] = { "qemu-img", "check", "-q", image, NULL };
 
-    if (skip_without_qemu()) {
+    if (test_skip_without_qemu()) {
         return;
     }
     g_assert_cmpint(mkdir("small", 0755), ==, 0);
@@ -171,7 +150,7 @@ static void test_no_space(void)
         return;
     }
     test_run("qemu-img create -q -f qcow2 %s 64M", image);
-    img = open_image(image, NULL, IMAGE_WRITE);
+    img = test_open(image, NULL, IMAGE_WRITE);
     memset(buf, 3, MIB);
     for (guint i = 0; i < 8 && image_write(img, i * MIB, buf, MIB, &error); i++) {}
     g_assert_nonnull(error);
@@ -262,7 +241,7 @@ static void test_create(gconstpointer data)
     g_autoptr(GError) error = NULL;
     gboolean ok;
 
-    if (skip_without_qemu()) {
+    if (test_skip_without_qemu()) {
         return;
     }
     unlink("ours.img");
@@ -307,11 +286,11 @@ static void test_truncate(void)
     g_autoptr(Image) img = NULL;
     g_autofree guint8 *buf = g_malloc(MIB);
 
-    if (skip_without_qemu()) {
+    if (test_skip_without_qemu()) {
         return;
     }
     test_run("qemu-img create -q -f qcow2 t.img 1M");
-    img = open_image("t.img", NULL, IMAGE_WRITE | IMAGE_RESIZE);
+    img = test_open("t.img", NULL, IMAGE_WRITE | IMAGE_RESIZE);
     g_assert_true(image_truncate(img, 40 * MIB, ABI_PREALLOC_OFF, FALSE, &error));
     g_assert_no_error(error);
     g_assert_cmpuint(image_size(img), ==, 40 * MIB);
@@ -326,11 +305,7 @@ static void test_truncate(void)
 
 int main(int argc, char **argv)
 {
-    g_autofree char *img = g_find_program_in_path("qemu-img");
-    g_autofree char *io = g_find_program_in_path("qemu-io");
-
     g_test_init(&argc, &argv, NULL);
-    have_qemu = img != NULL && io != NULL;
     for (guint i = 0; i < G_N_ELEMENTS(write_rows); i++) {
         g_autofree char *path = g_strconcat("/image-write/", write_rows[i].name, NULL);
         g_test_add_data_func(path, &write_rows[i], test_write);

@@ -53,3 +53,14 @@ void test_shell(const char *script)
 
     spawn((char **)argv);
 }
+
+gboolean test_skip_without_qemu(void)
+{
+    g_autofree char *img = g_find_program_in_path("qemu-img");
+    g_autofree char *io = g_find_program_in_path("qemu-io");
+    gboolean lacking = img == NULL || io == NULL;
+
+    if (lacking)
+        g_test_skip("no qemu-img and qemu-io here");
+    return lacking;
+}

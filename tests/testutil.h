@@ -18,3 +18,5 @@ const char *test_instar_img(void);
  * test, with what was said. */
 void test_run(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void test_shell(const char *script);
+/* TRUE, and the case is marked as skipped, where there is no qemu-img or no qemu-io. */
+gboolean test_skip_without_qemu(void);
