@@ -91,11 +91,12 @@ static gboolean check_bitmaps(const ConvertTarget *t, GPtrArray *sources, GError
     return bitmaps != NULL && (t->skip_broken || copy_bitmaps_check(bitmaps, error));
 }
 
+/* Formats that are never compressed, and what is no format but bytes. */
 static gboolean is_plain_only(const char *name)
 {
     const ImageFormat *format = format_by_name(name);
 
-    return format != NULL && (format->manners & FORMAT_PLAIN_ONLY) != 0;
+    return format == NULL || (format->manners & FORMAT_PLAIN_ONLY) != 0;
 }
 
 static gboolean create(ConvertTarget *t, GPtrArray *sources, guint64 total, GError **error)
