@@ -10,34 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "abi/props.h"
 #include "format/luks-status.h"
-#include "image/image-private.h"
+#include "image/creation.h"
 #include "image/secret.h"
-#include "image/words.h"
-
-/* What the byte store and this file want from the options. */
-typedef struct {
-    IoCreate store;
-    char *data_file;
-    gboolean data_file_raw;
-    char *backing_format, *cipher_format;
-    gboolean old_encryption;
-    char *cipher_option; /* the first of those that only LUKS has, or of any */
-    char *key_secret;    /* id; NULL: none is named */
-    char *luks_secret;   /* of a format that is nothing but encryption */
-} CreateOptions;
-
-static void create_options_clear(CreateOptions *options)
-{
-    g_free(options->data_file);
-    g_free(options->backing_format);
-    g_free(options->cipher_format);
-    g_free(options->cipher_option);
-    g_free(options->key_secret);
-    g_free(options->luks_secret);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CreateOptions, create_options_clear)
 
 /* The errno, kept where the caller words it itself. */
 static gboolean pass_error(GError *failed, GError **error)
@@ -48,111 +23,6 @@ static gboolean pass_error(GError *failed, GError **error)
                         failed->message);
     g_error_free(failed);
     return FALSE;
-}
-
-static void take_text(char **slot, char *text)
-{
-    g_free(*slot);
-    *slot = text;
-}
-
-static gboolean refuse(GError **error, const char *format, const char *word)
-{
-    g_autofree char *safe = words_printable(word, strlen(word));
-
-    g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, format, safe);
-    return FALSE;
-}
-
-static gboolean take_prealloc(const char *word, IoPrealloc *ret_prealloc, GError **error)
-{
-    static const char *const words[] = { "off", "metadata", "falloc", "full" };
-
-    for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
-        if (g_str_equal(words[i], word)) {
-            *ret_prealloc = (IoPrealloc)i;
-            return TRUE;
-        }
-    }
-    return refuse(error, "invalid parameter value: %s", word);
-}
-
-/* Names of drivers and of kinds of encryption, which qemu-img looks at before all else. */
-static gboolean judge_names(const CreateOptions *options, GError **error)
-{
-    if (options->cipher_format != NULL && options->old_encryption) {
-        return refuse(error, "'encrypt.format' and its alias '%s' can't be used at the same time",
-                      "encryption");
-    }
-    if (options->cipher_format == NULL && !options->old_encryption &&
-        (options->cipher_option != NULL || options->key_secret != NULL)) {
-        return refuse(error, "Parameter '%s' is missing", "encrypt.format");
-    }
-    if (options->cipher_format != NULL && !g_str_equal(options->cipher_format, "luks") &&
-        !g_str_equal(options->cipher_format, "aes")) {
-        return refuse(error, "Parameter 'format' does not accept value '%s'",
-                      options->cipher_format);
-    }
-    if (options->cipher_option != NULL && g_strcmp0(options->cipher_format, "luks") != 0) {
-        return refuse(error, "Parameter '%s' is unexpected", options->cipher_option);
-    }
-    if (options->backing_format != NULL && !image_driver_known(options->backing_format)) {
-        return refuse(error, "Parameter 'backing-fmt' does not accept value '%s'",
-                      options->backing_format);
-    }
-    return TRUE;
-}
-
-/* prealloc: it is the store's business, not the format's. */
-static gboolean take_options(GBytes *bytes, gboolean prealloc, CreateOptions *options,
-                             GError **error)
-{
-    struct props_reader reader = { 0 };
-    struct props_item it;
-    gsize size = 0;
-    int more;
-
-    if (bytes == NULL) {
-        return TRUE;
-    }
-    reader.base = g_bytes_get_data(bytes, &size);
-    reader.size = (guint32)size;
-    while ((more = props_next(&reader, &it)) > 0) {
-        g_autofree char *key = g_strndup(it.key, it.key_length);
-        g_autofree char *text =
-            it.type == ABI_PROP_STRING ? g_strndup((const char *)it.value, it.value_length) : NULL;
-
-        if (g_str_equal(key, "nocow")) {
-            options->store.nocow = it.number != 0;
-        } else if (g_str_equal(key, "extent_size_hint")) {
-            options->store.extent_size_hint = it.number;
-            options->store.hint_given = TRUE;
-        } else if (g_str_equal(key, "data_file") && text != NULL) {
-            take_text(&options->data_file, g_steal_pointer(&text));
-        } else if (g_str_equal(key, "backing_fmt") && text != NULL) {
-            take_text(&options->backing_format, g_steal_pointer(&text));
-        } else if (g_str_equal(key, "encrypt.format") && text != NULL) {
-            take_text(&options->cipher_format, g_steal_pointer(&text));
-        } else if (g_str_equal(key, "encrypt.key-secret") && text != NULL) {
-            take_text(&options->key_secret, g_steal_pointer(&text));
-        } else if (g_str_equal(key, "key-secret") && text != NULL) {
-            take_text(&options->luks_secret, g_steal_pointer(&text));
-        } else if (g_str_has_prefix(key, "encrypt.")) {
-            take_text(&options->cipher_option, g_strdup(key));
-        } else if (g_str_equal(key, "encryption")) {
-            options->old_encryption = it.number != 0;
-        } else if (g_str_equal(key, "data_file_raw")) {
-            options->data_file_raw = it.number != 0;
-        } else if (prealloc && g_str_equal(key, "preallocation") && text != NULL &&
-                   !take_prealloc(text, &options->store.prealloc, error)) {
-            return FALSE;
-        }
-    }
-    if (more < 0) {
-        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Malformed options");
-        return FALSE;
-    }
-    return TRUE;
 }
 
 /* ---- the byte store ------------------------------------------------------------------- */
@@ -278,7 +148,7 @@ static gboolean call_create(Image *img, guint32 flags, guint64 size, GBytes *opt
     return FALSE;
 }
 
-static gboolean create_data_file(Image *img, const CreateOptions *options, IoFlags flags,
+static gboolean create_data_file(Image *img, const ImageCreation *options, IoFlags flags,
                                  guint64 bound, char **ret_path, guint64 *ret_handle,
                                  GError **error)
 {
@@ -296,7 +166,7 @@ static gboolean create_data_file(Image *img, const CreateOptions *options, IoFla
 
 static gboolean create_format(const char *filename, const char *path, IoFlags flags,
                               const ImageFormat *format, guint64 size, GBytes *bytes,
-                              const CreateOptions *options, GError **error)
+                              const ImageCreation *options, GError **error)
 {
     const FormatManners manners = format->manners;
     const CellConfig config = { 0 };
@@ -339,7 +209,7 @@ gboolean image_create(const char *filename, const char *name, guint64 size, GByt
     gboolean protocol = driver_kind(name) == DRIVER_PROTOCOL;
     const ImageFormat *format = protocol ? &format_raw : format_by_name(name);
     gboolean raw = format == &format_raw;
-    g_auto(CreateOptions) taken = { .store = IO_CREATE_DEFAULTS };
+    g_auto(ImageCreation) taken = { .store = IO_CREATE_DEFAULTS };
     g_autofree char *path = NULL;
     const char *driver;
     IoFlags flags;
@@ -349,8 +219,8 @@ gboolean image_create(const char *filename, const char *name, guint64 size, GByt
         return FALSE;
     }
     if (!name_parse(filename, &driver, &path, error) ||
-        !take_options(options, raw || (format->manners & FORMAT_STORE_PREALLOC), &taken, error) ||
-        ((format->manners & FORMAT_JUDGES_NAMES) && !judge_names(&taken, error))) {
+        !creation_take(options, raw || (format->manners & FORMAT_STORE_PREALLOC), &taken, error) ||
+        (format->judge_creation != NULL && !format->judge_creation(&taken, error))) {
         return FALSE;
     }
     /* How the image is used later is no matter of making it. */
@@ -361,7 +231,7 @@ gboolean image_create(const char *filename, const char *name, guint64 size, GByt
     if (size > G_MAXINT64 - (IMAGE_SECTOR - 1)) {
         /* Of raw an empty file is left. */
         return create_store(path, flags, 0, &taken.store, error) &&
-               refuse(error, "Could not resize file: %s", g_strerror(EINVAL));
+               creation_refuse(error, "Could not resize file: %s", g_strerror(EINVAL));
     }
     if (!g_str_equal(name, "host_device")) {
         size = (size + IMAGE_SECTOR - 1) & ~(guint64)(IMAGE_SECTOR - 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * qcow2, as the host knows it: the options of a node. Those that tune qemu's caches and checks are
+ * qcow2, as the host knows it: options of new images, and of a node. Of these, those that tune qemu's caches and checks are
  * read and checked like there, and have no effect here.
  */
 #include "config.h"
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "image/cipher.h"
+#include "image/creation.h"
 #include "image/words.h"
 
 static gboolean fail(GError **error, const char *words)
@@ -185,14 +186,41 @@ static gboolean take_options(Image *img, ImageOptions *options, GString *strong,
            take_encrypt(img, options, strong, error);
 }
 
+/* Names of drivers and of kinds of encryption, which qemu-img looks at before all else. */
+static gboolean judge_creation(const ImageCreation *options, GError **error)
+{
+    if (options->cipher_format != NULL && options->old_encryption) {
+        return creation_refuse(error,
+                               "'encrypt.format' and its alias '%s' can't be used at the same time",
+                               "encryption");
+    }
+    if (options->cipher_format == NULL && !options->old_encryption &&
+        (options->cipher_option != NULL || options->key_secret != NULL)) {
+        return creation_refuse(error, "Parameter '%s' is missing", "encrypt.format");
+    }
+    if (options->cipher_format != NULL && !g_str_equal(options->cipher_format, "luks") &&
+        !g_str_equal(options->cipher_format, "aes")) {
+        return creation_refuse(error, "Parameter 'format' does not accept value '%s'",
+                               options->cipher_format);
+    }
+    if (options->cipher_option != NULL && g_strcmp0(options->cipher_format, "luks") != 0) {
+        return creation_refuse(error, "Parameter '%s' is unexpected", options->cipher_option);
+    }
+    if (options->backing_format != NULL && !image_driver_known(options->backing_format)) {
+        return creation_refuse(error, "Parameter 'backing-fmt' does not accept value '%s'",
+                               options->backing_format);
+    }
+    return TRUE;
+}
+
 const ImageFormat format_qcow2 = {
     .name = "qcow2",
     .number = ABI_FORMAT_QCOW2,
-    .manners = FORMAT_JUDGES_NAMES,
     .create_options = &qcow2_options,
     .amend_options = &qcow2_amend_options,
     .words = { &words_qcow2, &words_qcow2_create },
     .secret_prefix = "encrypt.",
     .dirty_shown = FACT_INFO_QCOW2_DIRTY,
+    .judge_creation = judge_creation,
     .take_options = take_options,
 };

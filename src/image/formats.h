@@ -15,17 +15,18 @@
 #include "profile/profile.h"
 
 struct Image;
+/* image/creation.h */
+typedef struct ImageCreation ImageCreation;
 
 typedef enum {
     /* What qemu-img does for a format before there is a file. */
     FORMAT_JUDGES_FIRST = 1 << 0,   /* options are judged before a file is touched */
-    FORMAT_JUDGES_NAMES = 1 << 1,   /* names of drivers and ciphers are, by the host */
-    FORMAT_ASKS_BACKING = 1 << 2,   /* the backing file is opened for its content id */
-    FORMAT_STORE_PREALLOC = 1 << 3, /* "preallocation" is the file's own */
-    FORMAT_PLAIN_ONLY = 1 << 4,     /* never compressed: refused before a file is touched */
-    FORMAT_MADE_THERE = 1 << 5,     /* qemu-img makes such images, this program does not */
+    FORMAT_ASKS_BACKING = 1 << 1,   /* the backing file is opened for its content id */
+    FORMAT_STORE_PREALLOC = 1 << 2, /* "preallocation" is the file's own */
+    FORMAT_PLAIN_ONLY = 1 << 3,     /* never compressed: refused before a file is touched */
+    FORMAT_MADE_THERE = 1 << 4,     /* qemu-img makes such images, this program does not */
     /* Nothing but encryption: without its secret nothing of it is looked at. */
-    FORMAT_IS_CIPHER = 1 << 6,
+    FORMAT_IS_CIPHER = 1 << 5,
 } FormatManners;
 
 #define FORMAT_MAX_WORDS 2u
@@ -41,6 +42,9 @@ typedef struct {
     /* Before the names of the options of encryption; NULL: never encrypted. */
     const char *secret_prefix;
     ProfileFact dirty_shown; /* info tells of an image that was not closed; 0: always */
+    /* Options of a new image that the host judges before all else: names of drivers and ciphers.
+     * NULL: none. */
+    gboolean (*judge_creation)(const ImageCreation *creation, GError **error);
     /* The options of an opened node that only this format has, checked and taken. Those that belong
      * into a json: name are added to strong, those of a data file go to *ret_data (else untouched).
      * NULL: it has none. */
