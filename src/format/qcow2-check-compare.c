@@ -45,6 +45,9 @@ static int compare_one(struct qcow2_check *c, uint64_t cluster, uint64_t refcoun
     if (refcount || counted) {
         c->highest = cluster;
     }
+    if (counted) {
+        c->last_used = cluster;
+    }
     if (refcount == counted) {
         return FMT_OK;
     }
@@ -82,17 +85,20 @@ static int compare_block(struct qcow2_check *c, struct qcow2_reader *r, const st
     return status;
 }
 
+/* There is no such block, or it cannot be read. */
 static int compare_none(struct qcow2_check *c, const struct refblock *b, uint64_t from, uint64_t to)
 {
     int status = FMT_OK;
 
-    for (uint64_t cluster = from; cluster < to && !status; cluster++) {
-        if (b->broken) {
-            c->ret->check_errors++;
-            status = qcow2_tell(c, QCOW2_C_NO_REFCOUNT, cluster, b->error, 0);
-        } else if (c->counts[cluster - c->base]) {
-            status = compare_one(c, cluster, 0);
-        }
+    for (uint64_t cluster = from; b->broken && cluster < to && !status; cluster++) {
+        c->ret->check_errors++;
+        status = qcow2_tell(c, QCOW2_C_NO_REFCOUNT, cluster, b->error, 0);
+    }
+    if (b->broken) {
+        return status;
+    }
+    while ((from = qcow2_next_used(c, from, to)) < to && !status) {
+        status = compare_one(c, from++, 0);
     }
     return status;
 }

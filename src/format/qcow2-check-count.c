@@ -4,9 +4,8 @@
 #define LARGE 255u /* in a byte: look on the side */
 #define FIRST_SLOTS 1024u
 
-/* Clusters a rebuild may add to n: a refcount block for each that is covered, the
- * blocks for those, and the table. */
-static uint64_t added_by_rebuild(const struct qcow2_state *st, uint64_t n)
+/* A refcount block for each that is covered, the blocks for those, and the table. */
+uint64_t qcow2_added_by_rebuild(const struct qcow2_state *st, uint64_t n)
 {
     uint64_t blocks = div_up(n, 1ull << st->refblock_bits) + 1;
     blocks += div_up(blocks, 1ull << st->refblock_bits) + 1;
@@ -19,7 +18,7 @@ int qcow2_count_begin(struct qcow2_check *c, bool whole)
     uint64_t wanted = c->n_clusters + 1;
 
     if (whole) {
-        wanted += added_by_rebuild(c->st, wanted);
+        wanted += qcow2_added_by_rebuild(c->st, wanted);
     }
     c->size = min_u64(c->n_clusters + 1, QCOW2_CHECK_WINDOW);
     c->room = min_u64(wanted, QCOW2_CHECK_WINDOW);
@@ -30,7 +29,7 @@ int qcow2_count_begin(struct qcow2_check *c, bool whole)
 int qcow2_count_grow(struct qcow2_check *c, uint64_t end)
 {
     struct fmt_env *env = c->im->env;
-    uint64_t wanted = end + added_by_rebuild(c->st, end);
+    uint64_t wanted = end + qcow2_added_by_rebuild(c->st, end);
 
     if (c->base || wanted > QCOW2_CHECK_WINDOW) {
         return fmt_fail(env, FMT_E_NO_MEMORY);
@@ -110,6 +109,25 @@ uint64_t qcow2_counted(const struct qcow2_check *c, uint64_t cluster)
 {
     uint8_t n = c->counts[cluster - c->base];
     return n < LARGE ? n : slot_of(c->large, c->large_mask, cluster)->count;
+}
+
+uint64_t qcow2_next_used(const struct qcow2_check *c, uint64_t from, uint64_t to)
+{
+    const uint8_t *counts = c->counts;
+    uint64_t word, base = c->base;
+
+    while (from < to && !counts[from - base]) {
+        from++;
+        /* most of a large file is not used, or all of it is */
+        while (from % sizeof word == 0 && from + sizeof word <= to) {
+            __builtin_memcpy(&word, counts + (from - base), sizeof word);
+            if (word) {
+                break;
+            }
+            from += sizeof word;
+        }
+    }
+    return from;
 }
 
 static int overflow(struct qcow2_check *c, uint64_t cluster)

@@ -94,42 +94,42 @@ static int look(struct qcow2_check *c, uint64_t base, struct abi_check *ret_walk
     return status ? status : qcow2_check_compare(c);
 }
 
-/* Single counts of this window, as far as asked for. Mended ones do not count as found. */
-static int mend_counts(struct qcow2_check *c, const struct abi_check *walked)
+static uint64_t n_turns(const struct qcow2_check *c)
 {
-    if (!c->ret->leaks && !c->ret->corruptions) {
-        return FMT_OK;
+    return div_up(c->n_clusters + 1, c->size);
+}
+
+/* Single counts of a window, as far as asked for. Mended ones do not count as found. */
+static int mend_counts(struct qcow2_check *c, uint64_t base)
+{
+    struct abi_check found = *c->ret;
+    int status = FMT_OK;
+
+    /* one window is counted already */
+    if (n_turns(c) > 1) {
+        c->first_turn = false;
+        qcow2_count_window(c, base);
+        status = qcow2_check_walk(c);
+        *c->ret = found;
     }
-    *c->ret = *walked;
-    c->fixing = c->fix;
-    int status = qcow2_check_compare(c);
-    c->fixing = 0;
+    if (!status) {
+        c->fixing = c->fix;
+        status = qcow2_check_compare(c);
+        c->fixing = 0;
+    }
     return status ? status : qcow2_give_back(c);
 }
 
-/* New refcount blocks, then everything is looked at again. The old ones are leaks, which are
- * mended without being told as such. */
-static int rebuild(struct qcow2_check *c)
+/* One turn after a rebuild: everything is looked at again, and what is left of the old refcount
+ * blocks is given up. */
+static int drop_old_blocks(struct qcow2_check *c, uint64_t base)
 {
-    struct abi_check *ret = c->ret;
-    uint64_t leaks = ret->leaks, corruptions = ret->corruptions;
     struct abi_check walked;
 
-    int status = qcow2_tell(c, QCOW2_C_REBUILDING, 0, 0, 0);
-    if (!status) {
-        status = qcow2_rebuild(c);
-    }
-    if (status) {
-        return status;
-    }
-    ret->leaks = ret->corruptions = ret->check_errors = 0;
-    ret->allocated_clusters = ret->fragmented_clusters = ret->compressed_clusters = 0;
-    c->rebuild = false;
-    c->first_turn = true;
-    c->highest = 0;
-    qcow2_count_window(c, 0);
-    status = qcow2_check_walk(c);
-    walked = *ret;
+    c->first_turn = base == 0;
+    qcow2_count_window(c, base);
+    int status = qcow2_check_walk(c);
+    walked = *c->ret;
     if (!status) {
         c->fixing = c->fix & ABI_FIX_LEAKS;
         status = qcow2_check_compare(c);
@@ -142,17 +142,49 @@ static int rebuild(struct qcow2_check *c)
         status = qcow2_tell(c, QCOW2_C_STILL_BROKEN, 0, 0, 0);
     }
     /* that comparison is only about the old blocks: its figures do not count */
-    *ret = walked;
+    *c->ret = walked;
+    return status;
+}
+
+/* New refcount blocks, then everything is looked at again. The old ones are leaks, which are
+ * mended without being told as such. */
+static int rebuild(struct qcow2_check *c)
+{
+    struct abi_check *ret = c->ret;
+    uint64_t leaks = ret->leaks, corruptions = ret->corruptions;
+
+    int status = qcow2_tell(c, QCOW2_C_REBUILDING, 0, 0, 0);
+    if (!status) {
+        status = qcow2_rebuild(c);
+    }
+    if (status) {
+        return status;
+    }
+    ret->leaks = ret->corruptions = ret->check_errors = 0;
+    ret->allocated_clusters = ret->fragmented_clusters = ret->compressed_clusters = 0;
+    c->rebuild = false;
+    c->highest = 0;
+    for (uint64_t turn = 0; turn < n_turns(c) && !status; turn++) {
+        status = drop_old_blocks(c, turn * c->size);
+    }
     ret->leaks_fixed += leaks > ret->leaks ? leaks - ret->leaks : 0;
     ret->corruptions_fixed += corruptions > ret->corruptions ? corruptions - ret->corruptions : 0;
     return status;
+}
+
+/* Only leaks were to be mended. */
+static int need_rebuild(struct qcow2_check *c)
+{
+    int status = qcow2_tell(c, QCOW2_C_NEED_REBUILD, 0, 0, 0);
+
+    return status ? status : fail_check(c);
 }
 
 /* All windows, one after the other. */
 static int check_refcounts(struct qcow2_check *c)
 {
     int status = qcow2_count_begin(c, c->fix);
-    uint64_t turns = div_up(c->n_clusters + 1, c->size);
+    uint64_t turns = n_turns(c), leaks = 0, corruptions = 0, errors = 0;
 
     if (!status && turns > QCOW2_CHECK_MAX_TURNS) {
         status = fmt_fail(c->im->env, FMT_E_NO_MEMORY);
@@ -160,17 +192,21 @@ static int check_refcounts(struct qcow2_check *c)
     for (uint64_t turn = 0; turn < turns && !status; turn++) {
         struct abi_check walked;
         status = look(c, turn * c->size, &walked);
-        if (status || !c->fix) {
-            continue;
+        leaks += c->ret->leaks - walked.leaks;
+        corruptions += c->ret->corruptions - walked.corruptions;
+        errors += c->ret->check_errors - walked.check_errors;
+    }
+    if (!status && c->fix && !c->rebuild && (c->ret->leaks || c->ret->corruptions)) {
+        /* found by comparing, and to be compared again */
+        c->ret->leaks -= leaks;
+        c->ret->corruptions -= corruptions;
+        c->ret->check_errors -= errors;
+        for (uint64_t turn = 0; turn < turns && !status; turn++) {
+            status = mend_counts(c, turn * c->size);
         }
-        if (!c->rebuild) {
-            status = mend_counts(c, &walked);
-        } else if (c->fix & ABI_FIX_ERRORS) {
-            status = rebuild(c);
-        } else {
-            status = qcow2_tell(c, QCOW2_C_NEED_REBUILD, 0, 0, 0);
-            status = status ? status : fail_check(c);
-        }
+    }
+    if (!status && c->fix && c->rebuild) {
+        status = (c->fix & ABI_FIX_ERRORS) ? rebuild(c) : need_rebuild(c);
     }
     qcow2_count_end(c);
     return status;

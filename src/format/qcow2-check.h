@@ -8,7 +8,7 @@
  * Repairing: a count that is too high or too low is set where it stands. Where
  * a used cluster has no count at all, or a refcount block cannot be believed, all
  * blocks are made anew in free clusters and the header is turned over to them
- * (qcow2-repair.c); that needs the whole file in one window.
+ * (qcow2-rebuild.c; window by window for a file that one does not hold, qcow2-rebuild-large.c).
  *
  * Messages and their order are those of qemu-img 7.2, learned by damaging
  * images; every value in them is the image's.
@@ -63,7 +63,8 @@ struct qcow2_check {
     uint64_t large_mask; /* slots - 1 */
     uint64_t n_large;
 
-    uint64_t highest; /* cluster that is used or counted */
+    uint64_t highest;   /* cluster that is used or counted */
+    uint64_t last_used; /* ... that is used */
 
     struct qcow2_held held;
 
@@ -91,6 +92,8 @@ int qcow2_mend_snapshot_table(struct qcow2_check *c);
 
 /* ---- counting (qcow2-check-count.c) ---- */
 
+/* Clusters that a rebuild may add to n. */
+uint64_t qcow2_added_by_rebuild(const struct qcow2_state *st, uint64_t n);
 /* Memory for the window; whole: it has to hold the whole file and what a rebuild adds. */
 int qcow2_count_begin(struct qcow2_check *c, bool whole);
 void qcow2_count_end(struct qcow2_check *c);
@@ -103,6 +106,8 @@ int qcow2_count(struct qcow2_check *c, uint64_t offset, uint64_t size);
 int qcow2_count_grow(struct qcow2_check *c, uint64_t end);
 /* References counted for a cluster of the window. */
 uint64_t qcow2_counted(const struct qcow2_check *c, uint64_t cluster);
+/* The first cluster of [from, to), which lies in the window, that is referred to; to: none is. */
+uint64_t qcow2_next_used(const struct qcow2_check *c, uint64_t from, uint64_t to);
 static inline bool qcow2_in_window(const struct qcow2_check *c, uint64_t cluster)
 {
     return cluster - c->base < c->size;
@@ -151,6 +156,20 @@ int qcow2_give_back(struct qcow2_check *c);
 /* New refcount blocks and a new table for what is counted, in clusters that are not; then the
  * header points to them. The old ones are leaks afterwards. */
 int qcow2_rebuild(struct qcow2_check *c);
+
+struct qcow2_rebuild {
+    struct qcow2_check *c;
+    uint64_t *blocks;  /* cluster of each refcount block, 0: none */
+    uint64_t n_blocks; /* room of blocks */
+    uint64_t end;      /* clusters used, exclusive */
+    uint64_t table;    /* cluster of the table, 0: not placed */
+    uint64_t table_clusters;
+};
+
+/* Clusters of a table that has all blocks placed so far. */
+uint64_t qcow2_rebuild_table_clusters(const struct qcow2_rebuild *r);
+/* Place all, and write the blocks, window by window. buffer: a cluster. */
+int qcow2_rebuild_large(struct qcow2_rebuild *r, uint8_t *buffer);
 /* The file shall hold cluster (a refcount block lies there). *ret_error: errno if it cannot. */
 int qcow2_make_room(struct qcow2_check *c, uint64_t cluster, uint32_t *ret_error);
 

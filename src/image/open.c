@@ -46,9 +46,11 @@ IoLock image_lock_for(const Image *img, gboolean data_file, gboolean steady_too)
 
 static gboolean start_cell(Image *img, IoFile *file, GError **error)
 {
-    /* Chains may be long and address space short. */
+    /* Chains may be long and address space short; a check counts 16 million clusters at a time. */
     const CellConfig config = { .codecs = IMAGE_CODECS,
-                                .arena = img->depth < 4 ? 0 : (guint64)8 << 20 };
+                                .arena = (img->flags & IMAGE_CHECK) != 0 ? (guint64)48 << 20
+                                         : img->depth < 4                ? 0
+                                                                         : (guint64)8 << 20 };
     CellRights rights = CELL_READ;
     guint64 size;
 
