@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Byte stores: files, devices, pipes; sizes, zeros, holes, direct I/O. */
+/* Byte stores: files, character devices, pipes; sizes, zeros, holes, direct I/O. */
 #include "config.h"
 
 #include <errno.h>
@@ -9,46 +9,8 @@
 #include <unistd.h>
 
 #include "io/io.h"
+#include "tests/io-file.h"
 #include "tests/testutil.h"
-
-static IoFile *make_file(const char *path, guint64 size, IoFlags flags)
-{
-    static const IoCreate how = IO_CREATE_DEFAULTS;
-    g_autoptr(GError) error = NULL;
-    IoFile *file;
-
-    g_assert_true(io_create(path, size, &how, 0, NULL, &error));
-    g_assert_no_error(error);
-    file = io_open(path, IO_WRITE | flags, &error);
-    g_assert_no_error(error);
-    return file;
-}
-
-static void assert_bytes(IoFile *file, guint64 offset, guint8 value, gsize length)
-{
-    g_autofree guint8 *buf = g_malloc(length);
-    g_autoptr(GError) error = NULL;
-
-    g_assert_true(io_pread(file, offset, buf, length, NULL, &error));
-    g_assert_no_error(error);
-    for (gsize i = 0; i < length; i++) {
-        if (buf[i] != value) {
-            g_test_fail_printf("byte %" G_GUINT64_FORMAT " is %02x, not %02x", offset + i, buf[i],
-                               value);
-            return;
-        }
-    }
-}
-
-static void write_bytes(IoFile *file, guint64 offset, guint8 value, gsize length)
-{
-    g_autofree guint8 *buf = g_malloc(length);
-    g_autoptr(GError) error = NULL;
-
-    memset(buf, value, length);
-    g_assert_true(io_pwrite(file, offset, buf, length, &error));
-    g_assert_no_error(error);
-}
 
 /* ---- opening ---------------------------------------------------------------- */
 
@@ -173,7 +135,7 @@ static void test_preallocation(void)
 
 static void test_truncate_errors(void)
 {
-    g_autoptr(IoFile) file = make_file("truncate", 65536, 0);
+    g_autoptr(IoFile) file = test_make_file("truncate", 65536, 0);
     g_autoptr(IoFile) device = io_open("/dev/null", IO_WRITE, NULL);
     g_autoptr(GError) error = NULL;
     guint64 size;
@@ -198,12 +160,12 @@ static void test_truncate_errors(void)
 
 static void test_end_of_file(void)
 {
-    g_autoptr(IoFile) file = make_file("end", 1000, 0);
+    g_autoptr(IoFile) file = test_make_file("end", 1000, 0);
     g_autoptr(GError) error = NULL;
     guint8 buf[64];
     gsize present;
 
-    write_bytes(file, 990, 0xaa, 10);
+    test_write_bytes(file, 990, 0xaa, 10);
     memset(buf, 0x55, sizeof buf);
     g_assert_true(io_pread(file, 990, buf, sizeof buf, &present, &error));
     g_assert_cmpuint(present, ==, 10);
@@ -232,7 +194,7 @@ static void test_errors(void)
     g_assert_cmpstr(error->message, ==, "No space left on device");
     g_clear_error(&error);
 
-    io_unref(make_file("errors", 512, 0));
+    io_unref(test_make_file("errors", 512, 0));
     reader = io_open("errors", 0, &error);
     g_assert_false(io_pwrite(reader, 0, "x", 1, &error));
     g_assert_error(error, IO_ERROR, EBADF);
@@ -245,7 +207,7 @@ static void test_errors(void)
 /* Odd offsets, lengths and buffers under O_DIRECT, beside the same through the page cache. */
 static void test_direct(void)
 {
-    g_autoptr(IoFile) plain = make_file("plain", 0, 0);
+    g_autoptr(IoFile) plain = test_make_file("plain", 0, 0);
     g_autoptr(GError) error = NULL;
     g_autoptr(IoFile) direct = NULL;
     g_autoptr(GRand) rnd = g_rand_new_with_seed(2);
@@ -290,28 +252,28 @@ static void test_direct(void)
 static void test_zero(gconstpointer data)
 {
     gboolean may_unmap = GPOINTER_TO_INT(data);
-    g_autoptr(IoFile) file = make_file("zero", 0, 0);
+    g_autoptr(IoFile) file = test_make_file("zero", 0, 0);
     g_autoptr(GError) error = NULL;
     guint64 size, length, allocated;
     gboolean is_data;
 
-    write_bytes(file, 0, 0x11, 1 << 20);
+    test_write_bytes(file, 0, 0x11, 1 << 20);
     g_assert_true(io_zero(file, 4096, 256 * 1024, may_unmap, &error));
-    assert_bytes(file, 0, 0x11, 4096);
-    assert_bytes(file, 4096, 0, 256 * 1024);
-    assert_bytes(file, 4096 + 256 * 1024, 0x11, 4096);
+    test_assert_bytes(file, 0, 0x11, 4096);
+    test_assert_bytes(file, 4096, 0, 256 * 1024);
+    test_assert_bytes(file, 4096 + 256 * 1024, 0x11, 4096);
     /* odd ends */
     g_assert_true(io_zero(file, 600001, 77777, may_unmap, &error));
-    assert_bytes(file, 600000, 0x11, 1);
-    assert_bytes(file, 600001, 0, 77777);
-    assert_bytes(file, 677778, 0x11, 1);
+    test_assert_bytes(file, 600000, 0x11, 1);
+    test_assert_bytes(file, 600001, 0, 77777);
+    test_assert_bytes(file, 677778, 0x11, 1);
     /* behind the end: the file grows */
     g_assert_true(io_zero(file, 900000, 1 << 20, may_unmap, &error));
     g_assert_no_error(error);
     g_assert_true(io_size(file, &size, &error));
     g_assert_cmpuint(size, ==, 900000 + (1 << 20));
-    assert_bytes(file, 899999, 0x11, 1);
-    assert_bytes(file, 900000, 0, 1 << 20);
+    test_assert_bytes(file, 899999, 0x11, 1);
+    test_assert_bytes(file, 900000, 0, 1 << 20);
     g_assert_true(io_allocated(file, &allocated, &error));
     if (may_unmap) {
         g_assert_cmpuint(allocated, <, 900000);
@@ -334,7 +296,7 @@ static void test_zero_full(void)
 
 static void test_status(void)
 {
-    g_autoptr(IoFile) file = make_file("status", 0, 0);
+    g_autoptr(IoFile) file = test_make_file("status", 0, 0);
     g_autoptr(GError) error = NULL;
     static const struct {
         guint64 offset, length;
@@ -350,7 +312,7 @@ static void test_status(void)
 
     g_assert_true(io_truncate(file, 4 << 20, IO_PREALLOC_OFF, &error));
     g_assert_true(io_discard(file, 0, 1 << 20, &error));
-    write_bytes(file, 1 << 20, 0x22, 1 << 20);
+    test_write_bytes(file, 1 << 20, 0x22, 1 << 20);
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         gboolean is_data = !rows[i].data;
         guint64 length = 0;
@@ -362,7 +324,7 @@ static void test_status(void)
         g_assert_cmpuint(length, ==, rows[i].ret_length);
     }
     /* a write must not leave an old answer */
-    write_bytes(file, 3 << 20, 0x33, 4096);
+    test_write_bytes(file, 3 << 20, 0x33, 4096);
     gboolean is_data;
     guint64 length;
     g_assert_true(io_block_status(file, 3 << 20, 1 << 20, &is_data, &length, &error));
@@ -372,26 +334,27 @@ static void test_status(void)
 
 static void test_copy_range(void)
 {
-    g_autoptr(IoFile) from = make_file("copy-from", 0, 0), to = make_file("copy-to", 0, 0);
+    g_autoptr(IoFile) from = test_make_file("copy-from", 0, 0),
+                      to = test_make_file("copy-to", 0, 0);
     g_autoptr(IoFile) device = io_open("/dev/null", IO_WRITE, NULL);
     g_autoptr(GError) error = NULL;
     guint64 copied = 0;
 
-    write_bytes(from, 0, 0x44, 1 << 20);
+    test_write_bytes(from, 0, 0x44, 1 << 20);
     if (!io_copy_range(from, 0, to, 4096, 1 << 20, &copied, &error)) {
         g_assert_error(error, IO_ERROR, ENOTSUP);
         g_test_skip("the file system has no copy_file_range");
         return;
     }
-    assert_bytes(to, 0, 0, 4096);
-    assert_bytes(to, 4096, 0x44, (gsize)copied);
+    test_assert_bytes(to, 0, 0, 4096);
+    test_assert_bytes(to, 4096, 0x44, (gsize)copied);
     g_assert_false(io_copy_range(from, 0, device, 0, 512, &copied, &error));
     g_assert_error(error, IO_ERROR, ENOTSUP);
 }
 
 static void test_slice(void)
 {
-    g_autoptr(IoFile) whole = make_file("whole", 0, 0);
+    g_autoptr(IoFile) whole = test_make_file("whole", 0, 0);
     g_autoptr(IoFile) fixed = io_slice(whole, 4096, 8192),
                       open_end = io_slice(fixed, 512, G_MAXUINT64);
     g_autoptr(GError) error = NULL;
@@ -400,18 +363,18 @@ static void test_slice(void)
     guint8 buf[64];
     gsize present;
 
-    write_bytes(whole, 0, 0x77, 65536);
+    test_write_bytes(whole, 0, 0x77, 65536);
     g_assert_cmpuint(io_slice_start(whole), ==, 0);
     g_assert_cmpuint(io_slice_start(open_end), ==, 4608);
     g_assert_true(io_size(fixed, &size, &error));
     g_assert_cmpuint(size, ==, 8192);
     g_assert_true(io_size(open_end, &size, &error));
     g_assert_cmpuint(size, ==, 8192 - 512);
-    write_bytes(fixed, 0, 0x78, 512);
-    write_bytes(open_end, 0, 0x79, 512);
-    assert_bytes(whole, 4095, 0x77, 1);
-    assert_bytes(whole, 4096, 0x78, 512);
-    assert_bytes(whole, 4608, 0x79, 512);
+    test_write_bytes(fixed, 0, 0x78, 512);
+    test_write_bytes(open_end, 0, 0x79, 512);
+    test_assert_bytes(whole, 4095, 0x77, 1);
+    test_assert_bytes(whole, 4096, 0x78, 512);
+    test_assert_bytes(whole, 4608, 0x79, 512);
     /* nothing is read or written outside */
     g_assert_true(io_pread(fixed, 8160, buf, sizeof buf, &present, &error));
     g_assert_cmpuint(present, ==, 32);
@@ -426,135 +389,7 @@ static void test_slice(void)
     g_assert_false(is_data);
     g_assert_false(io_truncate(fixed, 512, IO_PREALLOC_OFF, &error));
     g_assert_cmpstr(error->message, ==, "Cannot resize fixed-size raw disks");
-    assert_bytes(whole, 4096 + 8192, 0x77, 512);
-}
-
-/* ---- a block device, where one can be made -------------------------------------------- */
-
-static char *loop_device(const char *file, GError **error)
-{
-    const char *argv[] = { "losetup", "--find", "--show", file, NULL };
-    char *out = NULL;
-    int status;
-
-    if (!g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL,
-                      NULL, NULL, &out, NULL, &status, error)) {
-        return NULL;
-    }
-    if (!g_spawn_check_wait_status(status, error)) {
-        g_free(out);
-        return NULL;
-    }
-    return g_strchomp(out);
-}
-
-static void test_block_device(void)
-{
-    g_autoptr(IoFile) file = make_file("disk", 1 << 20, 0);
-    g_autoptr(GError) error = NULL;
-    g_autofree char *path = loop_device("disk", &error);
-    static const IoCreate how = IO_CREATE_DEFAULTS;
-    IoCreate full = IO_CREATE_DEFAULTS;
-    guint64 size, length;
-    gboolean is_data;
-
-    if (path == NULL) {
-        g_test_skip("no loop device can be made here");
-        return;
-    }
-    {
-        g_autoptr(IoFile) device = io_open(path, IO_WRITE, &error);
-
-        g_assert_no_error(error);
-        g_assert_cmpint(io_kind(device), ==, IO_KIND_HOST_DEVICE);
-        g_assert_true(io_size(device, &size, &error));
-        g_assert_cmpuint(size, ==, 1 << 20);
-        write_bytes(device, 0, 0x66, 1 << 20);
-        g_assert_true(io_zero(device, 4096, 65536, TRUE, &error));
-        g_assert_true(io_zero(device, 131072 + 100, 65536, FALSE, &error));
-        g_assert_no_error(error);
-        assert_bytes(device, 0, 0x66, 4096);
-        assert_bytes(device, 4096, 0, 65536);
-        assert_bytes(device, 131072, 0x66, 100);
-        assert_bytes(device, 131072 + 100, 0, 65536);
-        assert_bytes(device, 131072 + 65536 + 100, 0x66, 4096);
-        g_assert_true(io_block_status(device, 4096, 65536, &is_data, &length, &error));
-        g_assert_true(is_data);
-        g_assert_true(io_discard(device, 0, 4096, &error));
-        g_assert_true(io_flush(device, &error));
-        g_assert_false(io_truncate(device, (1 << 20) + 512, IO_PREALLOC_OFF, &error));
-        g_assert_cmpstr(error->message, ==, "Cannot grow device files");
-        g_clear_error(&error);
-        write_bytes(device, 0, 0x67, 1024);
-    }
-    g_assert_false(io_create(path, 2 << 20, &how, 0, NULL, &error));
-    g_assert_cmpstr(error->message, ==, "Cannot grow device files");
-    g_clear_error(&error);
-    full.prealloc = IO_PREALLOC_FULL;
-    g_assert_false(io_create(path, 1 << 20, &full, 0, NULL, &error));
-    g_assert_cmpstr(error->message, ==, "Unsupported preallocation mode 'full'");
-    g_clear_error(&error);
-    g_assert_true(io_create(path, 65536, &how, 0, NULL, &error));
-    g_assert_no_error(error);
-    {
-        g_autoptr(IoFile) device = io_open(path, IO_NO_CACHE, &error);
-
-        g_assert_no_error(error);
-        assert_bytes(device, 0, 0, 512);
-        assert_bytes(device, 512, 0x67, 512);
-    }
-    const char *argv[] = { "losetup", "--detach", path, NULL };
-    g_assert_true(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL,
-                               NULL, NULL, &error));
-}
-
-static gboolean run_quietly(const char *const *argv)
-{
-    int status;
-
-    return g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL,
-                        NULL, NULL, NULL, NULL, &status, NULL) &&
-           g_spawn_check_wait_status(status, NULL);
-}
-
-/* What the kernel took and could not write later is told by the flush, and by every later one: a
- * device whose file has no room. */
-static void test_write_back(void)
-{
-    g_autofree char *room = g_get_current_dir(), *folder = g_build_filename(room, "small", NULL);
-    g_autofree char *file = g_build_filename(folder, "disk", NULL), *path = NULL;
-    const char *mount[] = { "mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder, NULL };
-    const char *umount[] = { "umount", folder, NULL };
-    g_autoptr(GError) error = NULL;
-
-    g_assert_cmpint(mkdir("small", 0755), ==, 0);
-    if (!run_quietly(mount)) {
-        g_test_skip("no file system can be mounted here");
-        return;
-    }
-    g_assert_true(g_file_set_contents(file, "", 0, NULL));
-    g_assert_cmpint(truncate(file, 4 << 20), ==, 0);
-    path = loop_device(file, &error);
-    if (path == NULL) {
-        g_test_skip("no loop device can be made here");
-        run_quietly(umount);
-        return;
-    }
-    {
-        g_autoptr(IoFile) device = io_open(path, IO_WRITE, &error);
-
-        g_assert_no_error(error);
-        write_bytes(device, 0, 0x68, 4 << 20);
-        for (guint i = 0; i < 2; i++) {
-            g_assert_false(io_flush(device, &error));
-            g_assert_nonnull(error);
-            g_assert_true(error->code == EIO || error->code == ENOSPC);
-            g_clear_error(&error);
-        }
-    }
-    const char *detach[] = { "losetup", "--detach", path, NULL };
-    g_assert_true(run_quietly(detach));
-    run_quietly(umount);
+    test_assert_bytes(whole, 4096 + 8192, 0x77, 512);
 }
 
 int main(int argc, char **argv)
@@ -580,7 +415,5 @@ int main(int argc, char **argv)
     g_test_add_func("/io/status", test_status);
     g_test_add_func("/io/copy-range", test_copy_range);
     g_test_add_func("/io/slice", test_slice);
-    g_test_add_func("/io/write-back", test_write_back);
-    g_test_add_func("/io/block-device", test_block_device);
     return g_test_run();
 }
