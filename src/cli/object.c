@@ -254,7 +254,10 @@ static gboolean check_id(const char *id, GError **error)
 /* The secret's own members, in the order in which qemu looks at them. */
 static gboolean add_secret(const Members *members, const char *id, GError **error)
 {
+    static const char duplicate[] =
+        "attempt to add duplicate property '%s' to object (type 'container')";
     const char *format, *keyid, *iv, *data, *file;
+    const guint8 *old;
     guint8 *bytes = NULL;
     gsize length = 0;
 
@@ -273,6 +276,10 @@ static gboolean add_secret(const Members *members, const char *id, GError **erro
     if (is_given(members, read_only_member)) {
         return refuse(error, "Property 'secret.%s' is not writable", read_only_member);
     }
+    /* a name is taken before what it stands for is looked at */
+    if (secret_find(id, &old, &length, NULL)) {
+        return refuse(error, duplicate, id);
+    }
     if (file == NULL && data == NULL) {
         return refuse(error, "Either 'file' or '%s' must be provided", "data");
     }
@@ -285,8 +292,7 @@ static gboolean add_secret(const Members *members, const char *id, GError **erro
     if (!secret_add(id, bytes, length)) {
         secret_wipe(bytes, length);
         g_free(bytes);
-        return refuse(error, "attempt to add duplicate property '%s' to object (type 'container')",
-                      id);
+        return refuse(error, duplicate, id);
     }
     return TRUE;
 }
