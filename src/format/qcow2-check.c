@@ -138,9 +138,6 @@ static int drop_old_blocks(struct qcow2_check *c, uint64_t base)
     if (!status) {
         status = qcow2_give_back(c);
     }
-    if (!status && c->rebuild) {
-        status = qcow2_tell(c, QCOW2_C_STILL_BROKEN, 0, 0, 0);
-    }
     /* that comparison is only about the old blocks: its figures do not count */
     *c->ret = walked;
     return status;
@@ -166,6 +163,9 @@ static int rebuild(struct qcow2_check *c)
     c->highest = 0;
     for (uint64_t turn = 0; turn < n_turns(c) && !status; turn++) {
         status = drop_old_blocks(c, turn * c->size);
+    }
+    if (!status && c->rebuild) {
+        status = qcow2_tell(c, QCOW2_C_STILL_BROKEN, 0, 0, 0);
     }
     ret->leaks_fixed += leaks > ret->leaks ? leaks - ret->leaks : 0;
     ret->corruptions_fixed += corruptions > ret->corruptions ? corruptions - ret->corruptions : 0;
