@@ -101,15 +101,28 @@ static gboolean amend_backing(Image *img, CreateOptions *options, GError **error
     return TRUE;
 }
 
+/* qemu-img shows the beginning once more when it sets to work. */
+static void tell(guint64 done, guint64 total, gpointer user_data)
+{
+    if (done == 0) {
+        progress_first();
+    } else {
+        progress_update(done, total, user_data);
+    }
+}
+
 static gboolean amend(Image *img, CreateOptions *options, GError **error)
 {
     g_autoptr(GBytes) props = NULL;
+    ImageAmendFlags flags =
+        (opt.force ? IMAGE_AMEND_FORCE : 0) | (opt.progress ? IMAGE_AMEND_SHOWN : 0);
 
     if (!amend_backing(img, options, error)) {
         return FALSE;
     }
     props = create_options_props(options);
-    return image_amend(img, props, create_options_get_number(options, "size"), opt.force, error);
+    return image_amend(img, props, create_options_get_number(options, "size"), flags, tell, NULL,
+                       error);
 }
 
 /* The format is known, and the image open. */
@@ -132,29 +145,36 @@ static gboolean work(Image *img, GError **error)
     return ok && image_close(img, error);
 }
 
-int cmd_amend(const CliCommand *self, int n_args, char **args)
+static gboolean run(int n_args, char **args, GError **error)
 {
-    g_autoptr(GError) error = NULL;
     g_autoptr(ImageSpec) spec = NULL;
     g_autoptr(Image) img = NULL;
     IoFlags cache = 0;
+
+    if (opt.format != NULL && create_options_want_help(opt.options->str)) {
+        return help(opt.format, error);
+    }
+    if (n_args != 1) {
+        g_set_error(error, CLI_ERROR, CLI_ERROR_FAILED, "Expecting one image file name");
+        return FALSE;
+    }
+    return common_cache(opt.cache, FALSE, &cache, error) &&
+           (spec = common_spec(args[0], opt.format, opt.image_opts, error)) != NULL &&
+           (img = image_open(spec, IMAGE_WRITE | IMAGE_RESIZE, cache, error)) != NULL &&
+           work(img, error);
+}
+
+int cmd_amend(const CliCommand *self, int n_args, char **args)
+{
+    g_autoptr(GError) error = NULL;
     gboolean ok;
 
     opt.progress = opt.progress && !opt.quiet;
     if (opt.options == NULL) {
         return cli_usage_error(self, "Must specify options (-o)");
     }
-    if (opt.format != NULL && create_options_want_help(opt.options->str)) {
-        return help(opt.format, &error) ? 0 : cli_fail(self, g_steal_pointer(&error));
-    }
-    if (n_args != 1) {
-        g_set_error(&error, CLI_ERROR, CLI_ERROR_FAILED, "Expecting one image file name");
-        return cli_fail(self, g_steal_pointer(&error));
-    }
-    ok = common_cache(opt.cache, FALSE, &cache, &error) &&
-         (spec = common_spec(args[0], opt.format, opt.image_opts, &error)) != NULL &&
-         (img = image_open(spec, IMAGE_WRITE | IMAGE_RESIZE, cache, &error)) != NULL &&
-         work(img, &error);
+    ok = run(n_args, args, &error);
+    /* the line of the progress ends, whether there was any or not */
     if (opt.progress) {
         fflush(stderr);
         putchar('\n');

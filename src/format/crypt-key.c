@@ -146,7 +146,8 @@ static int derive_block(struct fmt_env *env, struct hmac *h, struct crypt_bytes 
             sum[k] ^= v;
         }
         if (i % ALIVE == 0) {
-            status = env->progress(env, i, iterations);
+            /* no total: a sign of life, and nothing that anybody is shown */
+            status = env->progress(env, i, 0);
         }
     }
     return status;

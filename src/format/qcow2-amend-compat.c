@@ -30,16 +30,22 @@ static int lacks_extra(struct fmt_image *im, bool *ret_lacks)
     return status;
 }
 
-int qcow2_upgrade(struct fmt_image *im)
+int qcow2_upgrade(struct fmt_image *im, struct qcow2_amend_steps *steps)
 {
     struct qcow2_state *st = im->state;
     struct qcow2_header before = st->header;
     uint64_t table = 0, old_clusters = div_up(st->writer->snapshots_length, st->cluster_size);
     bool lacks;
-    int status = lacks_extra(im, &lacks);
+    int status = qcow2_amend_tell(im, steps, 0, 2);
 
+    if (!status) {
+        status = lacks_extra(im, &lacks);
+    }
     if (!status && lacks) {
         status = qcow2_snapshot_table_write(im, UINT32_MAX, 0, &table);
+    }
+    if (!status) {
+        status = qcow2_amend_tell(im, steps, 1, 2);
     }
     if (!status) {
         status = qcow2_settle_tables(im);
@@ -58,6 +64,9 @@ int qcow2_upgrade(struct fmt_image *im)
         return status;
     }
     status = fmt_flush(im->env, 0);
+    if (!status) {
+        status = qcow2_amend_tell(im, steps, 2, 2);
+    }
     return status || !table ? status
                             : qcow2_lower(im, before.snapshots_offset >> before.cluster_bits,
                                           old_clusters, false);
@@ -67,7 +76,9 @@ int qcow2_upgrade(struct fmt_image *im)
 
 struct expand {
     struct fmt_image *im;
-    uint64_t shared; /* count of the L2 table at hand: so many tables in one */
+    struct qcow2_amend_steps *steps;
+    uint64_t done, total; /* entries of L1 tables */
+    uint64_t shared;      /* count of the L2 table at hand: so many tables in one */
     struct abi_io ops[BATCH];
     uint64_t *entries; /* of a piece of a table, as they will be */
     uint64_t *drops;   /* places that they give up, 0: none */
@@ -179,11 +190,19 @@ static int expand_view(struct expand *x, const struct qcow2_view *view)
     uint32_t size = qcow2_block_size(st);
     int status = FMT_OK;
 
-    for (uint64_t i = 0; !status && i < view->l1_size; i++) {
+    for (uint64_t i = 0; !status && i < view->l1_size; i++, x->done++) {
         uint64_t entry, l2;
-        status = qcow2_l1_entry(im, view, i, &entry);
+        if (x->done) {
+            status = qcow2_amend_tell(im, x->steps, x->done, x->total);
+        }
+        if (!status) {
+            status = qcow2_l1_entry(im, view, i, &entry);
+        }
+        if (status) {
+            break;
+        }
         l2 = entry & QCOW2_L1_OFFSET;
-        if (status || !l2) {
+        if (!l2) {
             continue;
         }
         if (!is_aligned(l2, st->cluster_size)) {
@@ -200,6 +219,24 @@ static int expand_view(struct expand *x, const struct qcow2_view *view)
     return status;
 }
 
+/* Entries of all L1 tables, so that it can be told how far it is. */
+static int count_entries(struct expand *x)
+{
+    struct qcow2_snapshots it;
+    struct qcow2_snapshot s;
+    bool more = true;
+    int status = FMT_OK;
+
+    x->total = qcow2_state(x->im)->active.l1_size;
+    qcow2_snapshots_begin(x->im, &it);
+    while (!status && more) {
+        status = qcow2_snapshots_next(&it, &s, &more);
+        x->total += !status && more ? s.l1_size : 0;
+    }
+    qcow2_snapshots_end(&it);
+    return status;
+}
+
 /* The disk's own tables, then those of the snapshots that are not the same. */
 static int expand_all(struct expand *x)
 {
@@ -207,7 +244,11 @@ static int expand_all(struct expand *x)
     struct qcow2_snapshots it;
     struct qcow2_snapshot s;
     bool more = true;
-    int status = expand_view(x, &qcow2_state(im)->active);
+    int status = count_entries(x);
+
+    if (!status) {
+        status = expand_view(x, &qcow2_state(im)->active);
+    }
 
     qcow2_snapshots_begin(im, &it);
     while (!status && more) {
@@ -220,16 +261,17 @@ static int expand_all(struct expand *x)
         }
     }
     qcow2_snapshots_end(&it);
-    return status;
+    return status ? status : qcow2_amend_tell(im, x->steps, x->total, x->total);
 }
 
-static int expand(struct fmt_image *im)
+static int expand(struct fmt_image *im, struct qcow2_amend_steps *steps)
 {
     struct expand *x = im->env->alloc(im->env, sizeof *x);
     int status = x ? FMT_OK : fmt_fail(im->env, FMT_E_NO_MEMORY);
 
     if (!status) {
         x->im = im;
+        x->steps = steps;
         x->entries = im->env->alloc(im->env, qcow2_block_size(im->state));
         x->drops = im->env->alloc(im->env, qcow2_block_size(im->state));
         status = x->entries && x->drops ? expand_all(x) : fmt_fail(im->env, FMT_E_NO_MEMORY);
@@ -334,7 +376,7 @@ static int judge_downgrade(struct fmt_image *im)
     return status;
 }
 
-int qcow2_downgrade(struct fmt_image *im)
+int qcow2_downgrade(struct fmt_image *im, struct qcow2_amend_steps *steps)
 {
     struct qcow2_state *st = im->state;
     struct qcow2_header *h = &st->header, before = *h;
@@ -344,7 +386,7 @@ int qcow2_downgrade(struct fmt_image *im)
     if (status || h->version < 3) {
         return status;
     }
-    status = expand(im);
+    status = expand(im, steps);
     if (!status) {
         status = qcow2_settle_tables(im);
     }

@@ -19,7 +19,18 @@ struct change {
     uint64_t table;      /* offset of the new table, 0: none yet */
     uint64_t table_clusters;
     bool more; /* something was allocated in this round */
+    struct qcow2_amend_steps *steps;
+    uint64_t walks; /* that came to their end */
 };
+
+/* What takes time: counts are looked at twice, as a rule, and then copied. */
+#define PARTS 3u
+
+/* i of n of the part at work. */
+static int tell(struct change *c, uint64_t i, uint64_t n)
+{
+    return qcow2_amend_tell(c->im, c->steps, min_u64(c->walks, PARTS - 1) * n + i, PARTS * n);
+}
 
 static uint64_t most_count(uint32_t order)
 {
@@ -34,8 +45,13 @@ static int walk(struct change *c, int (*see)(struct change *c, uint64_t cluster,
     int status = FMT_OK;
 
     for (uint64_t i = 0; !status && i < qcow2_reftable_entries(st); i++) {
-        uint64_t cluster = i << st->refblock_bits, end = (i + 1) << st->refblock_bits, offset;
-        status = qcow2_refblock_offset(im, i, &offset);
+        uint64_t cluster = i << st->refblock_bits, end = (i + 1) << st->refblock_bits, offset = 0;
+        if (c->walks < PARTS - 1) {
+            status = tell(c, i, qcow2_reftable_entries(st));
+        }
+        if (!status) {
+            status = qcow2_refblock_offset(im, i, &offset);
+        }
         while (!status && offset && cluster < end) {
             struct qcow2_block *block;
             uint64_t first, n;
@@ -51,6 +67,7 @@ static int walk(struct change *c, int (*see)(struct change *c, uint64_t cluster,
             qcow2_block_put(block);
         }
     }
+    c->walks++;
     return status;
 }
 
@@ -152,19 +169,24 @@ static int fill_block(struct change *c, uint64_t index, uint8_t *bytes)
 static int write_blocks(struct change *c, uint8_t *bytes)
 {
     const struct qcow2_state *st = c->im->state;
+    uint64_t n = qcow2_reftable_entries(st), old = 0;
     int status = FMT_OK;
 
     for (uint64_t i = 0; !status && i < c->used; i++) {
-        if (!c->blocks[i]) {
+        /* how far it is, is counted in entries of the old table here, too */
+        for (; !status && old < n && old << st->refblock_bits < (i + 1) << c->block_bits; old++) {
+            status = tell(c, old, n);
+        }
+        if (status || !c->blocks[i]) {
             continue;
         }
-        status = c->im->env->progress(c->im->env, i, c->used);
-        if (!status) {
-            status = fill_block(c, i, bytes);
-        }
+        status = fill_block(c, i, bytes);
         if (!status) {
             status = fmt_write(c->im->env, 0, c->blocks[i], bytes, st->cluster_size);
         }
+    }
+    for (; !status && old < n; old++) {
+        status = tell(c, old, n);
     }
     return status;
 }
@@ -258,12 +280,14 @@ static int make(struct change *c, uint8_t *bytes)
     return status ? status : qcow2_cache_write_back(c->im, QCOW2_KIND_L1);
 }
 
-int qcow2_change_width(struct fmt_image *im, uint32_t order)
+int qcow2_change_width(struct fmt_image *im, uint32_t order, struct qcow2_amend_steps *steps)
 {
     const struct qcow2_state *st = im->state;
     const struct qcow2_header old = st->header;
     struct fmt_env *env = im->env;
-    struct change c = { .im = im, .order = order, .block_bits = old.cluster_bits + 3 - order };
+    struct change c = {
+        .im = im, .order = order, .block_bits = old.cluster_bits + 3 - order, .steps = steps
+    };
     uint64_t *list = 0, n_list = 0;
     uint8_t *bytes;
     int status = qcow2_settle(im);
@@ -284,6 +308,9 @@ int qcow2_change_width(struct fmt_image *im, uint32_t order)
     }
     if (!status) {
         status = give_up(&c, &old, list, n_list);
+    }
+    if (!status) {
+        status = qcow2_amend_tell(im, steps, 1, 1);
     }
     env->free(env, list);
     env->free(env, bytes);

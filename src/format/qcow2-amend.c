@@ -5,7 +5,7 @@
 struct wanted {
     struct qcow2_text compat, data_file;
     bool has_compat, has_data_file, has_raw, has_lazy, has_bits;
-    bool backing, encrypt, downgrade;
+    bool backing, encrypt, downgrade, shown;
     uint64_t raw, lazy, bits;
     uint32_t version, order; /* judged; as they are, if not asked for */
 };
@@ -52,6 +52,9 @@ static bool take_member(const struct props_item *item, struct wanted *w)
     }
     if (props_is(item, "downgrade")) {
         return take_number(item, ABI_PROP_BOOL, &number, &w->downgrade);
+    }
+    if (props_is(item, "shown")) {
+        return take_number(item, ABI_PROP_BOOL, &number, &w->shown);
     }
     w->backing |= props_is(item, "backing_file") || props_is(item, "backing_fmt");
     w->encrypt |= begins(item, "encrypt.");
@@ -172,16 +175,25 @@ static int change_lazy(struct fmt_image *im, bool lazy)
 static int apply(struct fmt_image *im, const struct wanted *w, struct props_reader in)
 {
     const struct qcow2_state *st = im->state;
-    int status = w->version > st->header.version ? qcow2_upgrade(im) : FMT_OK;
+    bool upgrade = w->version > st->header.version, width = w->order != st->header.refcount_order;
+    struct qcow2_amend_steps steps = {
+        .ops = (uint64_t)upgrade + width + (w->version < st->header.version),
+        .shown = w->shown,
+    };
+    int status = FMT_OK;
+
+    if (upgrade) {
+        status = qcow2_upgrade(im, &steps);
+        steps.op++;
+    }
 
     if (!status && w->encrypt) {
         status = qcow2_amend_crypto(im, in);
     }
-
-    if (!status && w->order != st->header.refcount_order) {
+    if (!status && width) {
         status = w->version < 3 && w->order != QCOW2_V2_REFCOUNT_ORDER
                      ? fmt_fail(im->env, QCOW2_E_AMEND_WIDTH_V2)
-                     : qcow2_change_width(im, w->order);
+                     : qcow2_change_width(im, w->order, &steps);
     }
     if (!status) {
         status = change_header(im, w);
@@ -215,7 +227,7 @@ int qcow2_amend(struct fmt_image *im, struct props_reader in, struct props_write
         return fmt_fail(im->env, FMT_E_BAD_JOB);
     }
     if (w.downgrade) {
-        return qcow2_downgrade(im);
+        return qcow2_downgrade(im, &(struct qcow2_amend_steps){ .ops = 1, .shown = w.shown });
     }
     status = apply(im, &w, again);
     if (!status && w.version < qcow2_state(im)->header.version) {

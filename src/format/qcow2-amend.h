@@ -4,6 +4,7 @@
  *
  * A question holds options under qemu-img's names, and perhaps
  *   downgrade   BOOL: only make a version 2 image of it, which compat asked for before
+ *   shown       BOOL: progress is
  * All of it is judged before anything is changed. The options take effect in the order version 3,
  * refcount_bits, data_file_raw and data_file, lazy_refcounts; size is the host's; version 2 comes
  * last, with a call of its own: "downgrade" in the answer tells that it is wanted.
@@ -14,14 +15,28 @@
 
 #include "format/qcow2-write.h"
 
+/* The parts of one call that take time: which of them is at work, and what was told last. */
+struct qcow2_amend_steps {
+    uint64_t op, ops;
+    uint64_t told;
+    bool begun;
+    bool shown; /* somebody looks at it */
+};
+
+/* done of total of the part at work. The host hears of the beginning, of steps on the
+ * way, of a hundredth if they are shown, and of the end; it never goes back. Fails if the host does not want to go on
+ * (qcow2-amend-tell.c). */
+int qcow2_amend_tell(struct fmt_image *im, struct qcow2_amend_steps *steps, uint64_t done,
+                     uint64_t total);
+
 int qcow2_amend(struct fmt_image *im, struct props_reader in, struct props_writer *out);
 
 /* Version 3, in one write of the header (qcow2-amend-compat.c). */
-int qcow2_upgrade(struct fmt_image *im);
+int qcow2_upgrade(struct fmt_image *im, struct qcow2_amend_steps *steps);
 /* Version 2. What it cannot tell is refused, or made something it can. */
-int qcow2_downgrade(struct fmt_image *im);
+int qcow2_downgrade(struct fmt_image *im, struct qcow2_amend_steps *steps);
 /* Counts of 1 << order bits: all of the structure is made anew beside the old one
  * (qcow2-amend-refcount.c). */
-int qcow2_change_width(struct fmt_image *im, uint32_t order);
+int qcow2_change_width(struct fmt_image *im, uint32_t order, struct qcow2_amend_steps *steps);
 
 #endif

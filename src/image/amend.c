@@ -19,24 +19,53 @@ gboolean image_amend_known(const char *format, GError **error)
     return FALSE;
 }
 
+/* The parts done by calls that came to their end, and what is told to the caller. */
+typedef struct {
+    ImageProgress progress;
+    gpointer user_data;
+    double before, now; /* of 1 */
+} AmendTale;
+
+#define AMEND_WHOLE 1000000000u
+
+/* A cell may say what it likes: it is at most the end, and never goes back. Without a total it is
+ * only a sign of life. */
+static gboolean tell(guint64 done, guint64 total, gpointer user_data)
+{
+    AmendTale *tale = user_data;
+    double part;
+
+    if (total == 0) {
+        return TRUE;
+    }
+    part = tale->before + (1 - tale->before) * ((double)MIN(done, total) / (double)total);
+    tale->now = MAX(tale->now, part);
+    tale->progress((guint64)(tale->now * AMEND_WHOLE + 0.5), AMEND_WHOLE, tale->user_data);
+    return TRUE;
+}
+
 /* One call; *ret_downgrade: the older version is wanted, once all else is done. */
-static gboolean call_driver(Image *img, GBytes *options, gboolean force, gboolean *ret_downgrade,
-                            GError **error)
+static gboolean call_driver(Image *img, GBytes *options, ImageAmendFlags flags,
+                            gboolean *ret_downgrade, AmendTale *tale, GError **error)
 {
     g_autoptr(GError) why = NULL;
-    GByteArray *in = image_amend_question(img, options, force, &why);
+    GByteArray *in = image_amend_question(img, options, (flags & IMAGE_AMEND_FORCE) != 0, &why);
     guint8 out[64];
     CellCall call = { .op = ABI_JOB_CALL,
                       .arg = { ABI_CALL_AMEND },
-                      .in = in->data,
-                      .in_length = in->len,
                       .secret = TRUE,
+                      .progress = tell,
+                      .progress_data = tale,
                       .out = out,
                       .out_size = sizeof out };
-    gboolean ok = image_call_cell(img, &call, NULL, error);
     struct props_reader reader = { 0 };
     struct props_item item;
+    gboolean ok;
 
+    secret_append_bool(in, "shown", (flags & IMAGE_AMEND_SHOWN) != 0);
+    call.in = in->data;
+    call.in_length = in->len;
+    ok = image_call_cell(img, &call, NULL, error);
     secret_wipe(in->data, in->len);
     g_byte_array_unref(in);
     image_forget(img);
@@ -53,7 +82,7 @@ static gboolean call_driver(Image *img, GBytes *options, gboolean force, gboolea
     return TRUE;
 }
 
-static gboolean downgrade(Image *img, GError **error)
+static gboolean downgrade(Image *img, ImageAmendFlags flags, AmendTale *tale, GError **error)
 {
     guint8 bytes[64];
     struct props_writer w = { .base = bytes, .size = sizeof bytes };
@@ -62,11 +91,14 @@ static gboolean downgrade(Image *img, GError **error)
 
     props_bool(&w, "downgrade", TRUE);
     in = g_bytes_new(bytes, w.used);
-    return call_driver(img, in, FALSE, &unused, error);
+    tale->before = tale->now;
+    return call_driver(img, in, flags, &unused, tale, error);
 }
 
-gboolean image_amend(Image *img, GBytes *options, guint64 size, gboolean force, GError **error)
+gboolean image_amend(Image *img, GBytes *options, guint64 size, ImageAmendFlags flags,
+                     ImageProgress progress, gpointer user_data, GError **error)
 {
+    AmendTale tale = { progress, user_data, 0, 0 };
     gboolean older = FALSE;
 
     if (size > G_MAXINT64) {
@@ -75,12 +107,12 @@ gboolean image_amend(Image *img, GBytes *options, guint64 size, gboolean force, 
         return FALSE;
     }
     if (!image_set_bound(img, MAX(size, img->size), error) ||
-        !call_driver(img, options, force, &older, error)) {
+        !call_driver(img, options, flags, &older, &tale, error)) {
         return FALSE;
     }
     if (size != 0 && size != img->size &&
         !image_truncate(img, size, ABI_PREALLOC_OFF, FALSE, error)) {
         return FALSE;
     }
-    return !older || downgrade(img, error);
+    return !older || downgrade(img, flags, &tale, error);
 }

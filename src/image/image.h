@@ -210,10 +210,16 @@ gboolean image_set_backing(Image *img, const char *name, const char *format, gin
 /* Have the image hold nothing: it then shows its backing file, which must show the same already.
  * IMAGE_ERROR_UNSUPPORTED: this format cannot. */
 gboolean image_make_empty(Image *img, GError **error);
+/* How far something has come; total is never 0. */
+typedef void (*ImageProgress)(guint64 done, guint64 total, gpointer user_data);
 /* Options of an image that exists get other values. options: a props stream of those that were given,
- * without "size" (create_options_props); size: the new virtual size, 0: it stays. With FALSE what was
- * done before stays done, and the image is sound. */
-gboolean image_amend(Image *img, GBytes *options, guint64 size, gboolean force, GError **error);
+ * without "size" (create_options_props); size: the new virtual size, 0: it stays. With FALSE what was done before stays done, and the image is sound. */
+typedef enum {
+    IMAGE_AMEND_FORCE = 1, /* what cannot be undone, too */
+    IMAGE_AMEND_SHOWN = 2, /* progress is shown: told in small steps */
+} ImageAmendFlags;
+gboolean image_amend(Image *img, GBytes *options, guint64 size, ImageAmendFlags flags,
+                     ImageProgress progress, gpointer user_data, GError **error);
 /* Can this format's options be amended? FALSE and "Format driver 'x' does not support option amendment". */
 gboolean image_amend_known(const char *format, GError **error);
 /* Anything else a driver can do (enum abi_call); returns its props answer. */
