@@ -13,6 +13,7 @@ gboolean io_copy_range(IoFile *from, guint64 from_offset, IoFile *to, guint64 to
     off_t in, out;
     gsize want = MIN(length, (guint64)1 << 30);
     ssize_t n;
+    int failed;
 
     *ret_copied = 0;
     if (!io_check_range(from_offset, length, error) || !io_check_range(to_offset, length, error)) {
@@ -27,12 +28,13 @@ gboolean io_copy_range(IoFile *from, guint64 from_offset, IoFile *to, guint64 to
     if (from->kind != IO_KIND_FILE || to->kind != IO_KIND_FILE) {
         return io_fail(error, ENOTSUP);
     }
-    io_status_forget(to);
     do {
         n = copy_file_range(from->fd, &in, to->fd, &out, want, 0);
     } while (n < 0 && errno == EINTR);
-    if (n < 0) {
-        switch (errno) {
+    failed = n < 0 ? errno : 0;
+    io_changed(to);
+    if (failed != 0) {
+        switch (failed) {
         case EXDEV:
         case EINVAL:
         case ENOSYS:
@@ -41,7 +43,7 @@ gboolean io_copy_range(IoFile *from, guint64 from_offset, IoFile *to, guint64 to
         case ETXTBSY:
             return io_fail(error, ENOTSUP);
         default:
-            return io_fail(error, errno);
+            return io_fail(error, failed);
         }
     }
     io_count((guint64)n, (guint64)n);

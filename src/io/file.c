@@ -186,6 +186,7 @@ IoFile *io_open(const char *path, IoFlags flags, GError **error)
     g_atomic_ref_count_init(&file->refs);
     g_mutex_init(&file->lock_mutex);
     g_mutex_init(&file->status_mutex);
+    g_mutex_init(&file->flush_mutex);
     file->fd = fd;
     file->plain_fd = -1;
     file->path = g_strdup(path);
@@ -233,6 +234,8 @@ void io_unref(IoFile *file)
     }
     g_mutex_clear(&file->lock_mutex);
     g_mutex_clear(&file->status_mutex);
+    g_free(file->status);
+    g_mutex_clear(&file->flush_mutex);
     g_free(file->path);
     g_free(file);
 }

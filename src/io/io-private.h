@@ -13,6 +13,15 @@
 #define IO_ZEROS_SIZE 65536u
 extern const guint8 io_zeros[IO_ZEROS_SIZE];
 
+/* Block status answers that are kept: a walk through an image in disorder comes back to the same
+ * extents of its file again and again. */
+#define IO_MOST_EXTENTS 256u
+
+typedef struct {
+    guint64 start, end; /* of what is known of it; end is where it really ends */
+    gboolean data;
+} IoExtent;
+
 struct IoFile {
     gatomicrefcount refs;
     int fd;       /* -1 once closed */
@@ -29,14 +38,17 @@ struct IoFile {
 
     gint no_punch, no_zero_range; /* atomic: the store said it cannot */
     gint plain_dirty;             /* atomic: plain_fd has written */
-    gint flush_failed;            /* atomic: errno of the first failed flush */
+    gint changed;                 /* atomic: not flushed since */
+
+    GMutex flush_mutex; /* who finds nothing to flush knows that it is done */
+    int flush_failed;   /* errno of the first failed flush */
 
     GMutex lock_mutex;
     IoLock lock;
 
-    GMutex status_mutex; /* guards the last block status answer */
-    gboolean status_valid, status_data;
-    guint64 status_start, status_end;
+    GMutex status_mutex;   /* guards what follows, and the file position */
+    IoExtent *status;      /* IO_MOST_EXTENTS, apart and ascending; NULL: none was asked for */
+    guint n_status, found; /* found: that of the last answer */
 };
 
 /* FALSE, with errno's value as code and its words as message. */
@@ -47,8 +59,9 @@ gboolean io_check_range(guint64 offset, guint64 length, GError **error);
  * range leaves the slice. */
 gboolean io_slice_map(IoFile **file, guint64 *offset, guint64 length, GError **error);
 void io_count(guint64 bytes_read, guint64 bytes_written);
-/* Content or size changed: forget the last block status. */
-void io_status_forget(IoFile *file);
+/* Content or size changed, or perhaps did: forget the block status; there is something to
+ * flush. To be called after the change, so that a flush at the same time does not miss it. */
+void io_changed(IoFile *file);
 /* Write zero bytes, really. */
 gboolean io_write_zeros(IoFile *file, guint64 offset, guint64 length, GError **error);
 /* S_IFMT bits of path, 0 if it cannot be told. */

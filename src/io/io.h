@@ -95,7 +95,8 @@ typedef enum {
 /* Change the size. The message is whole and qemu's ("Could not resize file: ..."); the code is
  * the errno. A device stays as it is when size fits in it. On failure a file has its old size. */
 gboolean io_truncate(IoFile *file, guint64 size, IoPrealloc prealloc, GError **error);
-/* What was written is on stable storage. A failed flush stays failed: the kernel forgets the
+/* What was written through this file is on stable storage; nothing is done if nothing was since the
+ * last flush. A failed flush stays failed: the kernel forgets the
  * pages it could not write. */
 gboolean io_flush(IoFile *file, GError **error);
 gboolean io_size(IoFile *file, guint64 *ret_size, GError **error);

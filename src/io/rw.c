@@ -197,8 +197,22 @@ gboolean io_pwrite(IoFile *file, guint64 offset, const void *buf, gsize length, 
     ret = file->flags & IO_NO_CACHE && file->plain_fd >= 0
               ? write_direct(file, buf, length, offset)
               : write_loop(file->fd, buf, length, offset);
-    io_status_forget(file);
+    io_changed(file);
     return ret == 0 || io_fail(error, -ret);
+}
+
+/* 0 or an errno (positive). */
+static int sync_data(const IoFile *file)
+{
+    while (fdatasync(file->fd) != 0) {
+        if (errno == EINVAL || errno == EROFS) { /* a file that has nothing to synchronise */
+            break;
+        }
+        if (errno != EINTR) {
+            return errno;
+        }
+    }
+    return 0;
 }
 
 gboolean io_flush(IoFile *file, GError **error)
@@ -208,27 +222,16 @@ gboolean io_flush(IoFile *file, GError **error)
     if (file->parent != NULL) {
         return io_flush(file->parent, error);
     }
-    failed = g_atomic_int_get(&file->flush_failed);
-    if (failed != 0) {
-        return io_fail(error, failed);
-    }
-    if (!(file->flags & IO_WRITE) || (file->flags & IO_NO_FLUSH)) {
-        return TRUE;
-    }
-    while (fdatasync(file->fd) != 0) {
-        if (errno == EINTR) {
-            continue;
+    g_mutex_lock(&file->flush_mutex);
+    failed = file->flush_failed;
+    if (failed == 0 && (file->flags & (IO_WRITE | IO_NO_FLUSH)) == IO_WRITE &&
+        g_atomic_int_compare_and_exchange(&file->changed, 1, 0)) {
+        failed = file->flush_failed = sync_data(file);
+        if (failed == 0 && g_atomic_int_compare_and_exchange(&file->plain_dirty, 1, 0)) {
+            /* cache=none: nothing of the image stays in the page cache */
+            posix_fadvise(file->fd, 0, 0, POSIX_FADV_DONTNEED);
         }
-        if (errno == EINVAL || errno == EROFS) { /* a file that has nothing to synchronise */
-            break;
-        }
-        failed = errno;
-        g_atomic_int_set(&file->flush_failed, failed);
-        return io_fail(error, failed);
     }
-    if (g_atomic_int_compare_and_exchange(&file->plain_dirty, 1, 0)) {
-        /* cache=none: nothing of the image stays in the page cache */
-        posix_fadvise(file->fd, 0, 0, POSIX_FADV_DONTNEED);
-    }
-    return TRUE;
+    g_mutex_unlock(&file->flush_mutex);
+    return failed == 0 || io_fail(error, failed);
 }

@@ -191,6 +191,6 @@ gboolean io_truncate(IoFile *file, guint64 size, IoPrealloc prealloc, GError **e
         return truncate_device(file, size, prealloc, error);
     }
     ok = truncate_file(file, size, prealloc, error);
-    io_status_forget(file);
+    io_changed(file);
     return ok;
 }

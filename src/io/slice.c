@@ -13,6 +13,7 @@ IoFile *io_slice(IoFile *parent, guint64 start, guint64 length)
     g_atomic_ref_count_init(&file->refs);
     g_mutex_init(&file->lock_mutex);
     g_mutex_init(&file->status_mutex);
+    g_mutex_init(&file->flush_mutex);
     file->fd = file->plain_fd = -1;
     file->parent = io_ref(parent);
     file->start = start;

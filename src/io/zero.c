@@ -155,7 +155,7 @@ gboolean io_zero(IoFile *file, guint64 offset, guint64 length, gboolean may_unma
     } else {
         ret = EOPNOTSUPP;
     }
-    io_status_forget(file);
+    io_changed(file);
     if (cannot(ret)) {
         return io_write_zeros(file, offset, length, error);
     }
@@ -181,6 +181,6 @@ gboolean io_discard(IoFile *file, guint64 offset, guint64 length, GError **error
             ret = ioctl(file->fd, BLKDISCARD, range) == 0 ? 0 : errno;
         } while (ret == EINTR);
     }
-    io_status_forget(file);
+    io_changed(file);
     return ret == 0 || cannot(ret) || io_fail(error, ret);
 }
