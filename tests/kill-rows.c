@@ -96,7 +96,7 @@ const KillRow kill_rows[] = {
       4096,
       0 },
     { "check-leaks",
-      { CREATE("t", "3M"), SEED("t"), "poke t 9000 00010001000100010001" },
+      { CREATE("t", "3M"), SEED("t"), "poke t 491520 00", "poke t 8420 0001000100010001" },
       "check -q -r leaks t",
       { T },
       { NULL },

@@ -131,19 +131,25 @@ static int move_to(struct fmt_image *im, const struct set *s, uint8_t *bytes)
 }
 
 /* The tables lie where they shall be: they only lose what they say of the rest. References go
- * before the counts they belong to. */
-static int trim(struct fmt_image *im, const struct set *s, uint8_t *bytes)
+ * before the counts they belong to. others: the refcount table names more than the set's blocks. */
+static int trim(struct fmt_image *im, const struct set *s, bool others, uint8_t *bytes)
 {
-    int status = write_table(im, s, bytes);
+    int status = others ? write_table(im, s, bytes) : FMT_OK;
 
-    if (!status) {
+    if (!status && others) {
         status = fmt_flush(im->env, 0);
     }
     return status ? status : write_block(im, s, 0, bytes);
 }
 
-/* Does a table that is in use lie in the set's place? in_place: all do, just as in the set. */
-static int look(struct fmt_image *im, const struct set *s, bool *ret_in_place, bool *ret_overlaps)
+/* What of the tables that are in use lies in the set's place? */
+struct found {
+    bool overlaps; /* something does */
+    bool in_place; /* all do, just as in the set */
+    bool others;   /* the refcount table names other blocks than the set's */
+};
+
+static int look(struct fmt_image *im, const struct set *s, struct found *ret)
 {
     const struct qcow2_state *st = im->state;
     const struct qcow2_header *h = &st->header;
@@ -151,14 +157,16 @@ static int look(struct fmt_image *im, const struct set *s, bool *ret_in_place, b
     uint64_t block = 0;
     int status = FMT_OK;
 
-    *ret_overlaps =
+    ret->others = false;
+    ret->overlaps =
         ranges_overlap(start, size, h->l1_offset, h->l1_size * 8ull) ||
         ranges_overlap(start, size, h->reftable_offset, h->reftable_clusters * st->cluster_size);
     for (uint64_t i = qcow2_reftable_entries(st); !status && i-- > 0;) {
         status = qcow2_refblock_offset(im, i, &block);
-        *ret_overlaps |= block && ranges_overlap(start, size, block, st->cluster_size);
+        ret->overlaps |= block && ranges_overlap(start, size, block, st->cluster_size);
+        ret->others |= block != block_of(s, i) << h->cluster_bits;
     }
-    *ret_in_place = h->reftable_offset == start && h->reftable_clusters == s->table &&
+    ret->in_place = h->reftable_offset == start && h->reftable_clusters == s->table &&
                     block == block_of(s, 0) << h->cluster_bits &&
                     h->l1_offset == s->l1 << h->cluster_bits;
     return status;
@@ -185,12 +193,12 @@ static int clear_l1(struct fmt_image *im)
 static int rewrite(struct fmt_image *im, const struct set *final, uint8_t *bytes)
 {
     const struct qcow2_state *st = im->state;
-    bool in_place, overlaps;
-    int status = look(im, final, &in_place, &overlaps);
+    struct found found;
+    int status = look(im, final, &found);
     struct set between =
         set_at(st, max_u64(final->end, div_up(qcow2_writer(im)->end, st->cluster_size)));
 
-    if (!status && !in_place && overlaps &&
+    if (!status && !found.in_place && found.overlaps &&
         between.table << st->header.cluster_bits > QCOW2_MAX_REFTABLE_BYTES) {
         status = qcow2_fail_errno(im, QCOW2_EFBIG);
     }
@@ -200,10 +208,10 @@ static int rewrite(struct fmt_image *im, const struct set *final, uint8_t *bytes
     if (status) {
         return status;
     }
-    if (in_place) {
-        return trim(im, final, bytes);
+    if (found.in_place) {
+        return trim(im, final, found.others, bytes);
     }
-    if (overlaps) {
+    if (found.overlaps) {
         status = move_to(im, &between, bytes);
     }
     return status ? status : move_to(im, final, bytes);
@@ -233,10 +241,8 @@ int qcow2_reset(struct fmt_image *im)
     int status = bytes ? rewrite(im, &final, bytes) : fmt_fail(im->env, FMT_E_NO_MEMORY);
 
     im->env->free(im->env, bytes);
-    if (!status) {
-        status = fmt_flush(im->env, 0);
-    }
-    /* the header is written as a whole, as qemu-img does; one that has no room stays */
+    /* The header is written as a whole, as qemu-img does; one that has no room stays. Where the
+     * tables are it said before: neither it nor the end of the file need wait for the counts. */
     if (!status) {
         status = qcow2_header_write(im);
         status = status == FMT_E_NO_SPACE ? FMT_OK : status;
