@@ -86,6 +86,7 @@ int qcow2_l2_own(struct fmt_image *im, uint64_t guest, uint64_t *ret_l2)
     be64_store(block->data + at, new | QCOW2_COPIED);
     qcow2_block_dirty(block);
     qcow2_block_put(block);
+    qcow2_place_map_add(im, QCOW2_PLACE_L2, new);
     *ret_l2 = new;
     return old ? qcow2_lower(im, old >> st->header.cluster_bits, 1, false) : FMT_OK;
 }

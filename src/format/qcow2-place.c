@@ -138,11 +138,13 @@ int qcow2_check_place(struct fmt_image *im, uint64_t first, uint64_t n, enum qco
         return qcow2_corrupt(im, zero_code(use), 0, 0, 0);
     }
     for (uint32_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        enum qcow2_place own = tables[i].own;
         bool hit = false;
         int status = FMT_OK;
 
-        if (tables[i].own != use) {
-            status = hits(im, tables[i].own, offset, length, &hit);
+        if (own != use && !((own == QCOW2_PLACE_L2 || own == QCOW2_PLACE_REFBLOCK) &&
+                            qcow2_place_map_free_of(im, own, first, n))) {
+            status = hits(im, own, offset, length, &hit);
         }
         if (!status && hit) {
             status = qcow2_corrupt(im, tables[i].code, offset, 0, 0);

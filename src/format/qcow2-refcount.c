@@ -39,6 +39,7 @@ int qcow2_reftable_set(struct fmt_image *im, uint64_t index, uint64_t offset)
         be64_store(block->data + at, offset);
         qcow2_block_dirty(block);
         qcow2_block_put(block);
+        qcow2_place_map_add(im, QCOW2_PLACE_REFBLOCK, offset);
     }
     return status;
 }

@@ -127,6 +127,7 @@ int qcow2_reftable_move(struct fmt_image *im, uint64_t first, uint64_t n, bool g
     }
     st->header.reftable_offset = a.next << bits;
     st->header.reftable_clusters = (uint32_t)a.table;
+    w->places_known = false;
     *ret_end = a.next + a.table;
     qcow2_extend(w, 0, *ret_end << bits);
     status = qcow2_raise(im, first, *ret_end - first);

@@ -39,6 +39,7 @@ void qcow2_writer_free(struct fmt_image *im)
     env->free(env, w->zeros);
     env->free(env, w->inactive);
     env->free(env, w->promises);
+    env->free(env, w->places);
     env->free(env, w->falls);
     env->free(env, w);
     st->writer = 0;
@@ -192,6 +193,7 @@ int qcow2_write(struct fmt_image *im, const struct abi_extent *in, uint32_t n_in
     w->question = 0;
     *ret_count = 0;
     *ret_taken = 0;
+    qcow2_place_map_keep(w, true);
     status = qcow2_mark_dirty(im);
     if (!status) {
         status = take_done(im, in, n_in, ret_taken);
@@ -205,6 +207,7 @@ int qcow2_write(struct fmt_image *im, const struct abi_extent *in, uint32_t n_in
         qcow2_promises_undo(im, 0);
         *im->env->result = first;
     }
+    qcow2_place_map_keep(w, false);
     *ret_count = p.n;
     return status;
 }

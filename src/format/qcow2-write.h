@@ -92,6 +92,8 @@ struct qcow2_writer {
         uint64_t offset, length;
     } * inactive;
     uint32_t n_inactive;
+    uint8_t *places;                /* qcow2-place-map.c; NULL: none yet */
+    bool places_kept, places_known; /* they may be used; they are right */
 };
 
 /* Make st->writer: before anything is changed. */
@@ -187,6 +189,14 @@ enum qcow2_place {
 };
 /* Fails where n clusters at first hold a table that is in use otherwise. */
 int qcow2_check_place(struct fmt_image *im, uint64_t first, uint64_t n, enum qcow2_place use);
+/* Is there surely no table of the kind, L2 or REFBLOCK, in n clusters at first (qcow2-place-map.c)?
+ * Said from a map that is only used while it is kept: nothing but qcow2_place_map_add() may put
+ * such a table anywhere then. */
+bool qcow2_place_map_free_of(struct fmt_image *im, enum qcow2_place table, uint64_t first,
+                             uint64_t n);
+void qcow2_place_map_keep(struct qcow2_writer *w, bool keep);
+/* A table of that kind at offset is named from now on. */
+void qcow2_place_map_add(struct fmt_image *im, enum qcow2_place table, uint64_t offset);
 int qcow2_places_read(struct fmt_image *im);
 
 /* The next free cluster, for a refcount block, not counted yet. */
