@@ -5,7 +5,8 @@
 #
 #   --size=SIZE    of the file system image to work on (default $BENCH_SIZE or 1G)
 #   --tree=DIR     where its files come from (default /usr)
-#   --dir=DIR      where the images are made (default: a fresh one under $TMPDIR or /var/tmp)
+#   --dir=DIR      where the images are made (default: a fresh one under $TMPDIR or /var/tmp); what
+#                  an earlier run with the same size and tree left there is used again
 #   --runs=N       timed runs of each command (default 5; short commands get more)
 #   --only=REGEX   only the rows whose name matches
 #   --check        afterwards compare each written image with its source, by qemu-img
@@ -30,8 +31,16 @@ if (defined $dir) {
 chdir $dir or die "bench: $dir: $!\n";
 
 # [ name, arguments, file written, image the written one must equal, counts doorbells, what to run
-# before each time instead of removing the file written ]
-# "fs.*" hold the same file system image; OUT stands for the file written.
+# before each time instead of removing the file written (its last word is the file that is made: it
+# goes to the disk before the time is taken), { runs => how many at most, fails => 1: the exit
+# status is not 0 } ]
+# "fs.*" hold the same file system image; OUT stands for the file written. "pieces*" are images of so
+# many GiB whose clusters lie in disorder, those of 100 GiB in runs of 1 MiB; their data is holes.
+my $secret = '--object secret,id=s,data=x';
+my $luks = "$secret --image-opts";
+my $hundred = 'cp --sparse=always pieces100.qcow2 hundred.out';
+my $taken = 'cp --sparse=always pieces100.snap hundred.out';
+my $damaged = 'cp --sparse=always pieces100.bad hundred.out';
 my $thin = "$program{qemu} create -q -f qcow2 -b fs.qcow2 -F qcow2 thin.qcow2";
 my @rows = (
     [ 'info, small qcow2',          'info small.qcow2' ],
@@ -55,6 +64,21 @@ my @rows = (
     [ 'convert aes to raw',
       'convert --object secret,id=s,data=x --image-opts'
       . ' driver=qcow2,encrypt.key-secret=s,file.filename=fs.aes -O raw OUT', 'out', 'fs.raw' ],
+    [ 'create luks', "create -q $secret -f luks -o key-secret=s,iter-time=100 OUT 1G", 'out' ],
+    [ 'create qcow2 with luks',
+      "create -q $secret -f qcow2 -o encrypt.format=luks,encrypt.key-secret=s,"
+      . 'encrypt.iter-time=100 OUT 1G', 'out' ],
+    [ 'info, luks',                 'info fs.luks' ],
+    [ 'convert raw to luks',
+      "convert $secret -f raw -O luks -o key-secret=s,iter-time=10 fs.raw OUT", 'out' ],
+    [ 'convert luks to raw',
+      "convert $luks driver=luks,key-secret=s,file.filename=fs.luks -O raw OUT", 'out', 'fs.raw' ],
+    [ 'convert raw to qcow2 with luks',
+      "convert $secret -f raw -O qcow2 -o encrypt.format=luks,encrypt.key-secret=s,"
+      . 'encrypt.iter-time=10 fs.raw OUT', 'out' ],
+    [ 'convert qcow2 with luks to raw',
+      "convert $luks driver=qcow2,encrypt.key-secret=s,file.filename=fs.qluks -O raw OUT", 'out',
+      'fs.raw' ],
     [ 'convert raw to vmdk',        'convert -f raw -O vmdk fs.raw OUT', 'out', 'fs.raw', 1 ],
     [ 'convert vmdk to raw',        'convert -f vmdk -O raw fs.vmdk OUT', 'out', 'fs.raw', 1 ],
     [ 'map --output=json, vmdk',    'map --output=json fs.vmdk' ],
@@ -112,6 +136,40 @@ my @rows = (
       'cp --sparse=always pieces8.snap pieces.out' ],
     [ 'snapshot -c, 11 GiB in pieces', 'snapshot -c new pieces.out', undef, undef, undef,
       'cp --sparse=always pieces11.qcow2 pieces.out' ],
+    [ 'amend compat=1.1',           'amend -f qcow2 -o compat=1.1 fs.out', undef, undef,
+      undef, 'cp --sparse=always fs.v2 fs.out' ],
+    [ 'info, 100 GiB',              'info pieces100.qcow2' ],
+    [ 'measure, 100 GiB',           'measure -O qcow2 pieces100.qcow2' ],
+    [ 'map, 100 GiB',               'map --output=json pieces100.qcow2', undef, undef, undef, undef,
+      { runs => 2 } ],
+    [ 'check, 100 GiB',             'check -q pieces100.qcow2', undef, undef, undef, undef,
+      { runs => 2 } ],
+    [ 'check, 100 GiB damaged',     'check -q pieces100.bad', undef, undef, undef, undef,
+      { runs => 2, fails => 1 } ],
+    [ 'check -r leaks, 100 GiB',    'check -q -r leaks hundred.out', undef, undef, undef, $damaged,
+      { runs => 2, fails => 1 } ],
+    [ 'check -r all, 100 GiB',      'check -q -r all hundred.out', undef, undef, undef, $damaged,
+      { runs => 2, fails => 1 } ],
+    [ 'resize, 100 GiB to 110',     'resize -q -f qcow2 hundred.out 110G', undef, undef, undef,
+      $hundred ],
+    [ 'resize --shrink, 100 GiB to 90', 'resize -q -f qcow2 --shrink hundred.out 90G', undef, undef,
+      undef, $hundred, { runs => 2 } ],
+    [ 'amend compat=0.10, 100 GiB', 'amend -f qcow2 -o compat=0.10 hundred.out', undef, undef, undef,
+      $hundred, { runs => 2 } ],
+    [ 'amend refcount_bits=64, 100 GiB', 'amend -f qcow2 -o refcount_bits=64 hundred.out', undef,
+      undef, undef, $hundred, { runs => 2 } ],
+    [ 'snapshot -c, 100 GiB',       'snapshot -c new hundred.out', undef, undef, undef, $hundred,
+      { runs => 1 } ],
+    [ 'snapshot -a, 100 GiB',       'snapshot -a one hundred.out', undef, undef, undef, $taken,
+      { runs => 1 } ],
+    [ 'snapshot -d, 100 GiB',       'snapshot -d one hundred.out', undef, undef, undef, $taken,
+      { runs => 1 } ],
+    [ 'commit -d, 100 GiB',         'commit -q -d over100.qcow2', undef, undef, 1,
+      'cp empty100.qcow2 base100.qcow2', { runs => 2 } ],
+    [ 'commit, 100 GiB',            'commit -q over100.out', undef, undef, 1,
+      'cp --sparse=always over100.qcow2 over100.out', { runs => 2 } ],
+    [ 'rebase, 100 GiB',            'rebase -f qcow2 -b other100.raw -F raw over100.out', undef, undef,
+      1, 'cp --sparse=always over100.qcow2 over100.out', { runs => 2 } ],
 );
 
 sub run
@@ -152,51 +210,143 @@ sub make_stage
         'sh', $opt{tree}, $dir);
 }
 
+# Make a file that is not there yet; what is only half made goes.
+sub once
+{
+    my ($name, $make) = @_;
+    return if -e $name;
+    return if eval { $make->($name); 1 };
+    my $why = $@;
+    unlink $name;
+    die $why;
+}
+
+# What is there of another size, or from another tree, is made anew.
+sub forget_others
+{
+    my $this = "$opt{size} $opt{tree}\n";
+    my $before = '';
+    if (open(my $file, '<', 'made-of')) {
+        $before = <$file> // '';
+    }
+    if ($before ne $this) {
+        unlink glob '*.raw *.qcow2 *.vmdk *.snap *.orig *.bad fs.*';
+        open(my $file, '>', 'made-of') or die "bench: made-of: $!\n";
+        print $file $this;
+        close $file or die "bench: made-of: $!\n";
+    }
+}
+
 sub prepare
 {
     my $size = bytes($opt{size});
     my $qemu = $program{qemu};
-    my $qemu_io = $ENV{QEMU_IO} || 'qemu-io';
-    if (!-e 'fs.raw') {
+    my @qemu_io = ($ENV{QEMU_IO} || 'qemu-io', '-f', 'qcow2', '-c');
+    my @secret = split / /, $secret;
+    my $convert = sub {
+        my ($to, @how) = @_;
+        once($to, sub { run($qemu, 'convert', @how, 'fs.raw', $to) });
+    };
+    my $create = sub {
+        my ($name, @how) = @_;
+        my $length = pop @how;
+        once($name, sub { run($qemu, qw(create -q), @how, $name, $length) });
+    };
+    forget_others();
+    once('fs.raw', sub {
         make_stage($size * 0.7);
         run('truncate', '-s', $size, 'fs.raw');
         run(qw(mke2fs -q -F -t ext4 -d stage fs.raw));
         run('rm', '-rf', 'stage', 'list');
-    }
-    run($qemu, qw(convert -f raw -O qcow2 fs.raw fs.qcow2));
-    run($qemu, qw(convert -f raw -O qcow2 -c fs.raw fs.deflate));
-    run($qemu, qw(convert -f raw -O qcow2 -c -o compression_type=zstd fs.raw fs.zstd));
-    run($qemu, qw(convert --object secret,id=s,data=x -f raw -O qcow2 -o),
-        'encrypt.format=aes,encrypt.key-secret=s', qw(fs.raw fs.aes));
-    run($qemu, qw(convert -f raw -O vmdk fs.raw fs.vmdk));
-    run($qemu, qw(create -q -f vmdk tera.vmdk 1T));
-    run($qemu, qw(create -q -f qcow2 small.qcow2 64M));
-    run($qemu, qw(create -q -f qcow2 tera.qcow2 1T));
-    run($qemu, qw(convert -f raw -O qcow2 fs.raw scratch.qcow2));
-    run($qemu, qw(create -q -f qcow2 bits.qcow2 64G));
-    run($qemu, qw(bitmap --add -g 4k -f qcow2 bits.qcow2), $_) for qw(dense sum other);
-    run($qemu, qw(bitmap --disable -f qcow2 bits.qcow2 sum));
-    run($qemu_io, '-f', 'qcow2', '-c', 'write -z -n 0 64G', 'bits.qcow2');
-    run($qemu, qw(create -q -f qcow2 empty.qcow2), $size);
+    });
+    $convert->('fs.qcow2', qw(-f raw -O qcow2));
+    $convert->('fs.v2', qw(-f raw -O qcow2 -o compat=0.10));
+    $convert->('fs.deflate', qw(-f raw -O qcow2 -c));
+    $convert->('fs.zstd', qw(-f raw -O qcow2 -c -o compression_type=zstd));
+    $convert->('fs.aes', @secret, qw(-f raw -O qcow2 -o),
+               'encrypt.format=aes,encrypt.key-secret=s');
+    $convert->('fs.luks', @secret, qw(-f raw -O luks -o), 'key-secret=s,iter-time=10');
+    $convert->('fs.qluks', @secret, qw(-f raw -O qcow2 -o),
+               'encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10');
+    $convert->('fs.vmdk', qw(-f raw -O vmdk));
+    $convert->('scratch.qcow2', qw(-f raw -O qcow2));
+    $create->('tera.vmdk', qw(-f vmdk 1T));
+    $create->('small.qcow2', qw(-f qcow2 64M));
+    $create->('tera.qcow2', qw(-f qcow2 1T));
+    once('bits.qcow2', sub {
+        run($qemu, qw(create -q -f qcow2 bits.qcow2 64G));
+        run($qemu, qw(bitmap --add -g 4k -f qcow2 bits.qcow2), $_) for qw(dense sum other);
+        run($qemu, qw(bitmap --disable -f qcow2 bits.qcow2 sum));
+        run(@qemu_io, 'write -z -n 0 64G', 'bits.qcow2');
+    });
+    $create->('empty.qcow2', qw(-f qcow2), $size);
     run('truncate', '-s', $size, 'empty.raw');
     run('sh', '-c', 'cp empty.qcow2 base.qcow2; cp --sparse=always empty.raw base.raw');
-    run($qemu, qw(convert -f raw -O qcow2 -B base.qcow2 -F qcow2 fs.raw over.qcow2));
-    run($qemu, qw(convert -f raw -O qcow2 -B base.raw -F raw fs.raw over-raw.qcow2));
-    run($qemu, qw(create -q -f qcow2 -b scratch.qcow2 -F qcow2 little.orig));
-    run($qemu_io, '-f', 'qcow2', '-c', 'write -P 1 64k 1M', '-c', 'write -P 2 100M 64k',
-        'little.orig');
-    for (8, 11) {
-        run($qemu, qw(create -q -f qcow2 -o preallocation=metadata), "pieces$_.qcow2", "${_}G");
-        shuffle("pieces$_.qcow2");
+    $convert->('over.qcow2', qw(-f raw -O qcow2 -B base.qcow2 -F qcow2));
+    $convert->('over-raw.qcow2', qw(-f raw -O qcow2 -B base.raw -F raw));
+    once('little.orig', sub {
+        run($qemu, qw(create -q -f qcow2 -b scratch.qcow2 -F qcow2 little.orig));
+        run(@qemu_io, 'write -P 1 64k 1M', '-c', 'write -P 2 100M 64k', 'little.orig');
+    });
+    for my $gib (8, 11, 100) {
+        once("pieces$gib.qcow2", sub {
+            run($qemu, qw(create -q -f qcow2 -o preallocation=metadata), $_[0], "${gib}G");
+            change_entries($_[0], sub { shuffle($gib < 100 ? 1 : 16, @_) });
+        });
     }
-    run(qw(cp --sparse=always pieces8.qcow2 pieces8.snap));
-    run($qemu, qw(snapshot -c one pieces8.snap));
+    for my $gib (8, 100) {
+        once("pieces$gib.snap", sub {
+            run(qw(cp --sparse=always), "pieces$gib.qcow2", $_[0]);
+            run($qemu, qw(snapshot -c one), $_[0]);
+        });
+    }
+    once('pieces100.bad', sub {
+        run(qw(cp --sparse=always pieces100.qcow2), $_[0]);
+        damage($_[0]);
+    });
+    $create->('empty100.qcow2', qw(-f qcow2 100G));
+    run(qw(cp empty100.qcow2 base100.qcow2));
+    once('other100.raw', sub { scatter($_[0], 1) });
+    once('over100.qcow2', sub {
+        scatter('over100.raw', 0);
+        run($qemu, qw(convert -f raw -O qcow2 -B base100.qcow2 -F qcow2 over100.raw), $_[0]);
+        unlink 'over100.raw';
+        change_entries($_[0], sub { shuffle(1, @_) });
+    });
 }
 
-# The clusters of an image change places at random, always the same way: fragments of one cluster.
+# A raw image of 100 GiB with a cluster of data at each 12.5 MiB, or, with skip, at each other one.
+sub scatter
+{
+    my ($name, $skip) = @_;
+    open(my $file, '>:raw', $name) or die "bench: $name: $!\n";
+    truncate $file, 100 * 2 ** 30 or die "bench: $name: $!\n";
+    for my $i (0 .. 8191) {
+        next if $skip && $i % 2;
+        seek $file, $i * 200 * 65536, 0 or die "bench: $name: $!\n";
+        print $file chr(1 + $i % 251) x 65536;
+    }
+    close $file or die "bench: $name: $!\n";
+}
+
+# The entries of runs of so many clusters change places at random, always the same way.
 sub shuffle
 {
-    my ($name) = @_;
+    my ($run, $entries) = @_;
+    my @used = grep { $entries->[$_ * $run] } 0 .. $#$entries / $run;
+    srand 1;
+    for my $i (reverse 1 .. $#used) {
+        my ($a, $b) = map { $_ * $run } @used[$i, int rand($i + 1)];
+        my @kept = @$entries[$a .. $a + $run - 1];
+        @$entries[$a .. $a + $run - 1] = @$entries[$b .. $b + $run - 1];
+        @$entries[$b .. $b + $run - 1] = @kept;
+    }
+}
+
+# Have call change all entries of the L2 tables of an image.
+sub change_entries
+{
+    my ($name, $call) = @_;
     my ($header, $table, @l2, @entries);
     open(my $file, '+<:raw', $name) or die "bench: $name: $!\n";
     my $at = sub { seek $file, $_[0], 0 or die "bench: $name: $!\n" };
@@ -210,12 +360,7 @@ sub shuffle
         read $file, $table, 1 << $bits;
         push @entries, unpack('Q>*', $table);
     }
-    my @used = grep { $entries[$_] } 0 .. $#entries;
-    srand 1;
-    for my $i (reverse 1 .. $#used) {
-        my $k = int rand($i + 1);
-        @entries[@used[$i, $k]] = @entries[@used[$k, $i]];
-    }
+    $call->(\@entries);
     for (@l2) {
         $at->($_);
         print $file pack('Q>*', splice(@entries, 0, 1 << ($bits - 3)));
@@ -223,16 +368,52 @@ sub shuffle
     close $file or die "bench: $name: $!\n";
 }
 
+# Of each thousand clusters one is leaked, one is counted too often and one not at all.
+sub damage
+{
+    my ($name) = @_;
+    my (@places, $header, $table);
+    change_entries($name, sub {
+        my ($entries) = @_;
+        for (my $i = 0; $i + 1000 <= @$entries; $i += 1000) {
+            $entries->[$i] = 0;
+            push @places, map { $entries->[$i + $_] & ~0x1ff & (1 << 56) - 1 } 300, 600;
+        }
+    });
+    open(my $file, '+<:raw', $name) or die "bench: $name: $!\n";
+    my $at = sub { seek $file, $_[0], 0 or die "bench: $name: $!\n" };
+    read $file, $header, 104 or die "bench: $name: $!\n";
+    my ($offset, $clusters) = unpack('x48 Q> N', $header);
+    $at->($offset);
+    read $file, $table, $clusters << 16;
+    my @blocks = unpack('Q>*', $table);
+    for my $i (0 .. $#places) { # counts of 16 bits in clusters of 64 KiB: 32768 in a block
+        my $cluster = $places[$i] >> 16;
+        next unless $places[$i];
+        $at->($blocks[$cluster >> 15] + 2 * ($cluster & 32767));
+        print $file pack('n', $i % 2 ? 0 : 2);
+    }
+    close $file or die "bench: $name: $!\n";
+}
+
 # Of both programs over the same arguments: { median seconds, seconds of processor time }.
 sub time_pair
 {
-    my ($arguments, $out, $before) = @_;
-    my @one = ('hyperfine', '--shell=none', '--style=none', '--warmup', 1, '--export-json',
+    my ($arguments, $out, $before, $how) = @_;
+    my @one = ('hyperfine', '--shell=none', '--style=none', '--export-json',
                'times.json');
-    push @one, '--prepare', $before // "rm -f $out" if defined $before || defined $out;
+    push @one, '--ignore-failure' if $how->{fails};
+    if (defined $before) {
+        my ($made) = $before =~ /(\S+)$/;
+        push @one, '--prepare', "sh -c '$before && sync -d $made'";
+    } elsif (defined $out) {
+        push @one, '--prepare', "rm -f $out";
+    }
     my @commands = map { "$program{$_} $arguments" } qw(ours qemu);
     my $quick = $arguments =~ /^(?:info|create|measure)/;
-    run(@one, '--runs', $quick ? 10 * $opt{runs} : $opt{runs}, @commands);
+    my $runs = $quick ? 10 * $opt{runs} : $opt{runs};
+    $runs = $how->{runs} if $how->{runs} && $how->{runs} < $runs;
+    run(@one, '--warmup', $runs > 1 ? 1 : 0, '--runs', $runs, @commands);
     open(my $file, '<', 'times.json') or die "bench: times.json: $!\n";
     my $results = decode_json(do { local $/; <$file> })->{results};
     return map { { time => $_->{median}, cpu => $_->{user} + $_->{system} } } @$results;
@@ -241,14 +422,15 @@ sub time_pair
 # Peak resident memory in MiB, and how many doorbells were rung (ours only).
 sub observe
 {
-    my ($which, $arguments, $out, $before) = @_;
+    my ($which, $arguments, $out, $before, $how) = @_;
     if (defined $before) {
         run('sh', '-c', $before);
     } elsif (defined $out) {
         unlink $out;
     }
     local $ENV{INSTAR_IMG_STATS} = 1;
-    run('sh', '-c', "exec time -q -o rss -f %M $program{$which} $arguments 2>stats >/dev/null");
+    my $end = $how->{fails} ? '; true' : '';
+    run('sh', '-c', "time -q -o rss -f %M $program{$which} $arguments 2>stats >/dev/null$end");
     open(my $rss, '<', 'rss') or die "bench: rss: $!\n";
     my $kib = <$rss>;
     open(my $stats, '<', 'stats') or die "bench: stats: $!\n";
@@ -270,12 +452,12 @@ print "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n";
 my $wrong = 0;
 $| = 1;
 for my $row (@rows) {
-    my ($name, $arguments, $out, $same, $count, $before) = @$row;
+    my ($name, $arguments, $out, $same, $count, $before, $how) = @$row;
     next unless $name =~ /$opt{only}/;
     $arguments =~ s/\bOUT\b/$out/ if defined $out;
-    my ($ours, $qemu) = time_pair($arguments, $out, $before);
-    my ($qemu_rss) = observe('qemu', $arguments, $out, $before);
-    my ($our_rss, $doorbells) = observe('ours', $arguments, $out, $before);
+    my ($ours, $qemu) = time_pair($arguments, $out, $before, $how // {});
+    my ($qemu_rss) = observe('qemu', $arguments, $out, $before, $how // {});
+    my ($our_rss, $doorbells) = observe('ours', $arguments, $out, $before, $how // {});
     my $per_gib = $count && defined $doorbells ? sprintf('%.0f', $doorbells / $gib) : '';
     printf "| %s | %.1f | %.1f | %.2f | %.2f | %.1f | %.1f | %s |\n", $name,
            $ours->{time} * 1000, $qemu->{time} * 1000, $ours->{time} / $qemu->{time},
