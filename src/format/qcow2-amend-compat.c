@@ -7,6 +7,9 @@
 #include "format/qcow2-amend.h"
 #include "format/qcow2-bitmap.h"
 
+/* L2 tables read at a time. */
+#define AHEAD 16u
+
 /* Zero clusters stored before the file is flushed. */
 #define BATCH 64u
 
@@ -182,6 +185,28 @@ static int expand_piece(struct expand *x, uint64_t offset, uint32_t length)
     return status;
 }
 
+/* Read ahead the tables that come next from entry index on, as far as one piece is a whole one. */
+static int read_ahead(struct fmt_image *im, const struct qcow2_view *view, uint64_t index)
+{
+    const struct qcow2_state *st = im->state;
+    uint64_t offsets[AHEAD], entry;
+    uint32_t n = 0;
+
+    for (uint64_t end = min_u64(index + AHEAD, view->l1_size); index < end; index++) {
+        int status = qcow2_l1_entry(im, view, index, &entry);
+        if (status) {
+            return status;
+        }
+        entry &= QCOW2_L1_OFFSET;
+        if (entry && is_aligned(entry, st->cluster_size)) {
+            offsets[n++] = entry;
+        }
+    }
+    return st->cluster_size == qcow2_block_size(st)
+               ? qcow2_cache_prefetch(im, QCOW2_KIND_L2, offsets, n)
+               : FMT_OK;
+}
+
 /* All tables of one L1 table. */
 static int expand_view(struct expand *x, const struct qcow2_view *view)
 {
@@ -194,6 +219,9 @@ static int expand_view(struct expand *x, const struct qcow2_view *view)
         uint64_t entry, l2;
         if (x->done) {
             status = qcow2_amend_tell(im, x->steps, x->done, x->total);
+        }
+        if (!status && i % AHEAD == 0) {
+            status = read_ahead(im, view, i);
         }
         if (!status) {
             status = qcow2_l1_entry(im, view, i, &entry);
@@ -310,8 +338,11 @@ static int has_compressed(struct fmt_image *im, const struct qcow2_view *view, b
     int status = FMT_OK;
 
     for (uint64_t i = 0; !status && !*ret_has && i < view->l1_size; i++) {
-        uint64_t entry, l2;
-        status = qcow2_l1_entry(im, view, i, &entry);
+        uint64_t entry = 0, l2;
+        status = i % AHEAD ? FMT_OK : read_ahead(im, view, i);
+        if (!status) {
+            status = qcow2_l1_entry(im, view, i, &entry);
+        }
         l2 = entry & QCOW2_L1_OFFSET;
         if (!status && !is_aligned(l2, st->cluster_size)) {
             return qcow2_corrupt(im, QCOW2_X_L2_UNALIGNED, l2, i, 0);
