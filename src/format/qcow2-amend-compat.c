@@ -312,7 +312,7 @@ static int expand(struct fmt_image *im, struct qcow2_amend_steps *steps)
 
 /* ---- version 2: what cannot be told ---- */
 
-/* Is there a snapshot of another size? Version 2 does not keep it. */
+/* Is there a snapshot of another size, or with more than 4 GiB of vm state? Version 2 keeps neither. */
 static int judge_snapshots(struct fmt_image *im)
 {
     struct qcow2_snapshots it;
@@ -323,7 +323,8 @@ static int judge_snapshots(struct fmt_image *im)
     qcow2_snapshots_begin(im, &it);
     while (!status && more) {
         status = qcow2_snapshots_next(&it, &s, &more);
-        if (!status && more && s.disk_size != qcow2_state(im)->active.size) {
+        if (!status && more &&
+            (s.disk_size != qcow2_state(im)->active.size || s.vm_state_size > UINT32_MAX)) {
             status = fmt_fail(im->env, QCOW2_E_DOWNGRADE_SNAPSHOTS);
         }
     }
