@@ -126,21 +126,17 @@ static gboolean ask_first(CopyEngine *e, Talk *talk, guint n, guint *ret_taken, 
 }
 
 /* Of many questions one was refused: ask them singly to have it at the front, with what comes
- * before it answered. The conversion has failed in any case. */
-static void find_refused(CopyEngine *e, Talk *talk, GError **error)
+ * before it answered. The conversion has failed in any case, for the reason that was given first:
+ * an image that was found corrupt then refuses everything, and for another. */
+static void find_refused(CopyEngine *e, Talk *talk)
 {
     while (talk->n && !talk->owner[0]) {
         take_out(talk, 1);
     }
     while (talk->n > 1) {
-        GError *why = NULL;
+        g_autoptr(GError) again = NULL;
         guint taken = 0;
-        if (!ask_first(e, talk, 1, &taken, &why)) {
-            g_clear_error(error);
-            g_propagate_error(error, why);
-            return;
-        }
-        if (!taken) {
+        if (!ask_first(e, talk, 1, &taken, &again) || !taken) {
             return;
         }
     }
@@ -153,7 +149,7 @@ static gboolean ask(CopyEngine *e, Talk *talk, gboolean *ret_stalled, GError **e
     guint taken = 0;
 
     if (!ask_first(e, talk, talk->n, &taken, error)) {
-        find_refused(e, talk, error);
+        find_refused(e, talk);
         return FALSE;
     }
     *ret_stalled = taken == 0;

@@ -106,8 +106,9 @@ static int zero_place(struct expand *x, uint64_t place)
     return x->n_ops == BATCH ? zero_now(x) : FMT_OK;
 }
 
-/* What becomes of an entry that says "zeros". *ret_drop: a place that loses x->shared references. */
-static int expand_entry(struct expand *x, uint64_t raw, uint64_t *ret_raw, uint64_t *ret_drop)
+/* What becomes of an entry that says "zeros", and lies at l2. *ret_drop: a place that loses x->shared references. */
+static int expand_entry(struct expand *x, uint64_t raw, uint64_t l2, uint64_t *ret_raw,
+                        uint64_t *ret_drop)
 {
     struct fmt_image *im = x->im;
     const struct qcow2_state *st = im->state;
@@ -117,7 +118,8 @@ static int expand_entry(struct expand *x, uint64_t raw, uint64_t *ret_raw, uint6
 
     *ret_raw = *ret_drop = 0;
     if (place && !is_aligned(place, st->cluster_size)) {
-        return qcow2_corrupt(im, QCOW2_X_DATA_UNALIGNED, place, 0, 0);
+        return qcow2_corrupt(im, QCOW2_X_CLUSTER_UNALIGNED, place, align_down(l2, st->cluster_size),
+                             (l2 & (st->cluster_size - 1)) / st->l2_entry_size);
     }
     if (place) {
         status = qcow2_refcount_of(im, place >> bits, &count);
@@ -156,7 +158,7 @@ static int expand_piece(struct expand *x, uint64_t offset, uint32_t length)
         x->entries[i] = raw;
         x->drops[i] = 0;
         if ((raw & QCOW2_ZERO) && !(raw & QCOW2_COMPRESSED)) {
-            status = expand_entry(x, raw, &x->entries[i], &x->drops[i]);
+            status = expand_entry(x, raw, offset + i * 8, &x->entries[i], &x->drops[i]);
             n++;
         }
     }
@@ -418,7 +420,7 @@ int qcow2_downgrade(struct fmt_image *im, struct qcow2_amend_steps *steps)
     if (status || h->version < 3) {
         return status;
     }
-    status = expand(im, steps);
+    status = qcow2_amend_fail(im, expand(im, steps), QCOW2_E_AMEND_ZEROS);
     if (!status) {
         status = qcow2_settle_tables(im);
     }

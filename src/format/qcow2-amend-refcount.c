@@ -49,13 +49,19 @@ static int walk(struct change *c, int (*see)(struct change *c, uint64_t cluster,
         if (c->walks < PARTS - 1) {
             status = tell(c, i, qcow2_reftable_entries(st));
         }
-        if (!status) {
-            status = qcow2_refblock_offset(im, i, &offset);
+        if (status) {
+            return status;
         }
+        status = qcow2_refblock_offset(im, i, &offset);
+        if (status == FMT_E_CORRUPT_CLUSTER) {
+            return fmt_fail(im->env, QCOW2_E_AMEND_REFBLOCK_UNALIGNED);
+        }
+        status = qcow2_amend_fail(im, status, QCOW2_E_AMEND_REFBLOCK);
         while (!status && offset && cluster < end) {
             struct qcow2_block *block;
             uint64_t first, n;
-            status = qcow2_refcount_piece(im, cluster, &block, &first, &n);
+            status = qcow2_amend_fail(im, qcow2_refcount_piece(im, cluster, &block, &first, &n),
+                                      QCOW2_E_AMEND_REFBLOCK);
             if (status || !block) {
                 break;
             }
@@ -96,7 +102,9 @@ static int see_block(struct change *c, uint64_t cluster, uint64_t count)
     }
     c->more = true;
     c->used = max_u64(c->used, index + 1);
-    return qcow2_alloc(c->im, 1, QCOW2_PLACE_NEW_REFBLOCK, &c->blocks[index]);
+    return qcow2_amend_fail(c->im,
+                            qcow2_alloc(c->im, 1, QCOW2_PLACE_NEW_REFBLOCK, &c->blocks[index]),
+                            QCOW2_E_AMEND_OVERLAP);
 }
 
 static int place_table(struct change *c)

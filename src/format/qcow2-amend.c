@@ -112,6 +112,16 @@ static int judge(struct fmt_image *im, struct wanted *w)
     return FMT_OK;
 }
 
+int qcow2_amend_fail(struct fmt_image *im, int status, int code)
+{
+    if (status == FMT_E_NO_SPACE) {
+        im->env->result->io_errno = QCOW2_ENOSPC;
+    } else if (status != FMT_E_IO && status != FMT_E_CORRUPT_CLUSTER) {
+        return status;
+    }
+    return fmt_fail(im->env, code);
+}
+
 /* The header is written in any case, as qemu-img has it. */
 static int change_header(struct fmt_image *im, const struct wanted *w)
 {
@@ -139,7 +149,7 @@ static int change_header(struct fmt_image *im, const struct wanted *w)
         st->data_file = old;
         st->has_data_file_name = had_name;
         st->header.autoclear = autoclear;
-        return status;
+        return qcow2_amend_fail(im, status, QCOW2_E_AMEND_HEADER);
     }
     st->data_file_raw = (st->header.autoclear & QCOW2_AUTOCLEAR_DATA_FILE_RAW) != 0;
     return fmt_flush(im->env, 0);

@@ -31,6 +31,10 @@ int qcow2_amend_tell(struct fmt_image *im, struct qcow2_amend_steps *steps, uint
 
 int qcow2_amend(struct fmt_image *im, struct props_reader in, struct props_writer *out);
 
+/* status, or code (with its errno) where it is about input, output, a full store or a table that is
+ * found broken (qcow2-amend.c). */
+int qcow2_amend_fail(struct fmt_image *im, int status, int code);
+
 /* Version 3, in one write of the header (qcow2-amend-compat.c). */
 int qcow2_upgrade(struct fmt_image *im, struct qcow2_amend_steps *steps);
 /* Version 2. What it cannot tell is refused, or made something it can. */

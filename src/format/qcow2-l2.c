@@ -2,6 +2,10 @@
 /* L1 and L2 tables that may be changed: spec "Cluster mapping". */
 #include "format/qcow2-write.h"
 
+/* A table further than this behind the end of the file is not written: limit, so that a broken entry
+ * does not make the file a long one. */
+#define MOST_GAP (32u << 20)
+
 /* Bytes of an L1 table moved at once. */
 #define MOVE_CHUNK (256u << 10)
 
@@ -65,6 +69,9 @@ int qcow2_l2_own(struct fmt_image *im, uint64_t guest, uint64_t *ret_l2)
         return fmt_fail(im->env, FMT_E_BAD_JOB);
     }
     if (old && (entry & QCOW2_COPIED)) {
+        if (old > max_u64(st->file_size, st->writer->end) + MOST_GAP) {
+            return qcow2_fail_errno(im, QCOW2_EIO);
+        }
         *ret_l2 = old;
         return qcow2_check_place(im, old >> st->header.cluster_bits, 1, QCOW2_PLACE_L2);
     }

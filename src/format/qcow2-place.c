@@ -112,8 +112,6 @@ static int zero_code(enum qcow2_place use)
     switch (use) {
     case QCOW2_PLACE_NEW_L2:
         return QCOW2_X_ZERO_L2;
-    case QCOW2_PLACE_NEW_L1:
-        return QCOW2_X_ZERO_L1;
     case QCOW2_PLACE_NEW_REFBLOCK:
         return QCOW2_X_ZERO_REFBLOCK;
     case QCOW2_PLACE_NEW_CODED:

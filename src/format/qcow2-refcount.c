@@ -21,6 +21,10 @@ int qcow2_refblock_offset(struct fmt_image *im, uint64_t index, uint64_t *ret_of
     if (!is_aligned(*ret_offset, st->cluster_size)) {
         return qcow2_corrupt(im, QCOW2_X_REFBLOCK_UNALIGNED, *ret_offset, index, 0);
     }
+    if (!range_fits(*ret_offset, st->cluster_size, QCOW2_MAX_FILE)) {
+        im->env->result->io_errno = QCOW2_EIO;
+        return fmt_fail(im->env, FMT_E_IO);
+    }
     return FMT_OK;
 }
 

@@ -36,6 +36,9 @@ static void discard(struct giving *g, uint64_t cluster)
     uint64_t offset = cluster << st->header.cluster_bits;
     struct abi_io *last = g->n_ops ? &g->ops[g->n_ops - 1] : 0;
 
+    if (offset >= st->file_size) {
+        return;
+    }
     if (last && last->offset + last->length == offset) {
         last->length += st->cluster_size;
         return;

@@ -158,7 +158,6 @@ enum qcow2_status {
     QCOW2_X_OVERLAP_BITMAPS = -1098,
     QCOW2_X_ZERO_DATA = -1061,
     QCOW2_X_ZERO_CODED = -1062,
-    QCOW2_X_ZERO_L1 = -1063,
     QCOW2_X_ZERO_L2 = -1064,
     QCOW2_X_ZERO_REFBLOCK = -1065,
 
@@ -224,6 +223,11 @@ enum qcow2_status {
     QCOW2_E_AMEND_WIDTH = -1555, /* {0} bits, {1} offset of a cluster, {2} its count */
     QCOW2_E_AMEND_BACKING = -1556,
     QCOW2_E_AMEND_LAZY_V2 = -1557,
+    QCOW2_E_AMEND_ZEROS = -1564,    /* {errno} */
+    QCOW2_E_AMEND_HEADER = -1565,   /* {errno} */
+    QCOW2_E_AMEND_REFBLOCK = -1566, /* {errno} */
+    QCOW2_E_AMEND_REFBLOCK_UNALIGNED = -1567,
+    QCOW2_E_AMEND_OVERLAP = -1568, /* {errno} */
     QCOW2_E_DOWNGRADE_WIDTH = -1558,
     QCOW2_E_DOWNGRADE_DATA_FILE = -1559,
     QCOW2_E_DOWNGRADE_SNAPSHOTS = -1560,

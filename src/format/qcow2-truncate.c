@@ -54,7 +54,7 @@ void qcow2_set_size(struct qcow2_state *st, uint64_t size)
 
 int qcow2_tell_resize(struct fmt_image *im, int status, int code)
 {
-    if (status != FMT_E_IO) {
+    if (status != FMT_E_IO && status != FMT_E_CORRUPT_CLUSTER) {
         return status;
     }
     return fmt_fail(im->env, code - (qcow2_writer(im)->creating ? QCOW2_E_IN_CREATE : 0));
@@ -138,8 +138,11 @@ static int shrink(struct fmt_image *im, uint64_t size)
 {
     struct qcow2_state *st = im->state;
     uint64_t now;
-    int status;
+    int status = qcow2_tell_resize(im, qcow2_judge_counts(im), QCOW2_E_SHRINK_CLUSTERS);
 
+    if (status) {
+        return status;
+    }
     qcow2_set_size(st, size);
     st->header.size = size;
     status = qcow2_tell_resize(im, qcow2_header_fields(im), QCOW2_E_RESIZE_HEADER);
@@ -188,7 +191,8 @@ int qcow2_truncate(struct fmt_image *im, uint64_t size, uint32_t prealloc, uint3
     if (status) {
         return status;
     }
-    if (st->writer->n_promises || st->header.size != st->active.size) {
+    /* a disk that ends in the middle of a sector is one of whole sectors */
+    if (st->writer->n_promises || align_down(st->header.size, QCOW2_SECTOR) != st->active.size) {
         return fmt_fail(im->env, FMT_E_BAD_JOB);
     }
     status = judge(im, size, prealloc);

@@ -235,6 +235,9 @@ int qcow2_resize(struct fmt_image *im, uint64_t size, uint32_t prealloc, uint32_
  * for it is the next free one. */
 int qcow2_preallocate(struct fmt_image *im, uint64_t from, uint64_t to, uint32_t prealloc,
                       bool zero, uint64_t *ret_rest);
+/* Are the header and all tables counted, so that a file may be cut behind what is? If not, the image is
+ * marked as corrupt: FMT_E_CORRUPT_CLUSTER. */
+int qcow2_judge_counts(struct fmt_image *im);
 /* Give up all clusters of the disk behind those of its first size bytes. make: the L2 table in which
  * these end is made, if there is none. */
 int qcow2_drop_behind(struct fmt_image *im, uint64_t size, bool make);

@@ -6,6 +6,7 @@
 #include "format/luks-status.h"
 #include "image/cipher.h"
 #include "image/secret.h"
+#include "image/tell.h"
 
 gboolean image_amend_known(const char *format, GError **error)
 {
@@ -69,6 +70,11 @@ static gboolean call_driver(Image *img, GBytes *options, ImageAmendFlags flags,
     secret_wipe(in->data, in->len);
     g_byte_array_unref(in);
     image_forget(img);
+    if (call.emitted != NULL) {
+        /* a table was found broken */
+        image_tell_all(call.emitted->data, call.emitted->len);
+        g_byte_array_unref(call.emitted);
+    }
     if (!ok) {
         if (call.result.status == LUKS_E_NO_SECRET && why != NULL) {
             g_clear_error(error);

@@ -89,6 +89,11 @@ static const WordsRow create_rows[] = {
     { QCOW2_E_SNAPSHOT_FREE, 0, "Failed to free the cluster and L1 table: {errno}", EIO },
     { QCOW2_E_SNAPSHOT_UPDATE, 0, "Failed to update snapshot status in disk: {errno}", EIO },
 
+    { QCOW2_E_AMEND_ZEROS, 0, "Failed to turn zero into data clusters: {errno}", EIO },
+    { QCOW2_E_AMEND_HEADER, 0, "Failed to update the image header: {errno}", EIO },
+    { QCOW2_E_AMEND_REFBLOCK, 0, "Failed to retrieve refblock: {errno}", EIO },
+    { QCOW2_E_AMEND_REFBLOCK_UNALIGNED, 0, "Image is corrupt (unaligned refblock offset)", EIO },
+    { QCOW2_E_AMEND_OVERLAP, 0, "Overlap check failed: {errno}", EIO },
     { QCOW2_E_AMEND_NOT_LUKS, 0, "Only LUKS encryption options can be amended", ENOTSUP },
     { QCOW2_E_AMEND_NOT_ENCRYPTED, 0, "Can't amend encryption options - encryption not present",
       EINVAL },
@@ -138,7 +143,6 @@ static const WordsRow create_rows[] = {
     OVERLAP(QCOW2_X_OVERLAP_BITMAPS, "bitmap directory"),
     AT_ZERO(QCOW2_X_ZERO_DATA, "data cluster"),
     AT_ZERO(QCOW2_X_ZERO_CODED, "compressed cluster"),
-    AT_ZERO(QCOW2_X_ZERO_L1, "L1 table"),
     AT_ZERO(QCOW2_X_ZERO_L2, "L2 table"),
     AT_ZERO(QCOW2_X_ZERO_REFBLOCK, "refcount block"),
 };
