@@ -34,6 +34,7 @@ enum fmt_status {
     FMT_E_NO_SNAPSHOT = -10,
     FMT_E_READ_ONLY = -11,
     FMT_E_NO_SPACE = -12,
+    FMT_E_NO_SECRET = -13, /* a secret was not given; the host knows why */
 
     /* qcow2: -1000 .. -1999, see qcow2-status.h */
     FMT_E_QCOW2_FIRST = -1000,

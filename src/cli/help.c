@@ -2,13 +2,48 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/help.h"
+#include "image/formats.h"
 #include "profile/profile.h"
 
 void help_version(void)
 {
     printf("qemu-img version %s\n%s %s\n", profile_version_string(), PACKAGE_NAME, PACKAGE_VERSION);
+}
+
+static int compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void print_names(const char *what, GPtrArray *names)
+{
+    g_ptr_array_sort(names, compare_names);
+    printf("%s:", what);
+    for (guint i = 0; i < names->len; i++) {
+        printf(" %s", (const char *)names->pdata[i]);
+    }
+    puts("");
+}
+
+/* Callers look here for what can be used: with what holds bytes, and without. */
+static void list_formats(void)
+{
+    g_autoptr(GPtrArray) all = g_ptr_array_new(), formats = g_ptr_array_new();
+    const ImageFormat *format;
+
+    for (guint i = 0; (format = format_nth(i)) != NULL; i++) {
+        if ((format->manners & FORMAT_NO_DRIVER) == 0) {
+            g_ptr_array_add(all, (gpointer)format->name);
+            g_ptr_array_add(formats, (gpointer)format->name);
+        }
+    }
+    g_ptr_array_add(all, (gpointer) "file");
+    g_ptr_array_add(all, (gpointer) "host_device");
+    print_names("Supported formats", all);
+    print_names("Supported image formats", formats);
 }
 
 void help_of_program(void)
@@ -33,10 +68,8 @@ void help_of_program(void)
                c->options == NULL ? " (not part of this build)" : "");
     }
     puts("\n"
-         "'qemu-img COMMAND --help' or the manual page tells the options of a command.\n"
-         "\n"
-         "Supported formats: file host_device luks qcow2 raw vmdk\n"
-         "Supported image formats: luks qcow2 raw vmdk");
+         "'qemu-img COMMAND --help' or the manual page tells the options of a command.\n");
+    list_formats();
 }
 
 /* "  -f, --format FMT" and the words below. */

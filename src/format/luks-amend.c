@@ -113,7 +113,7 @@ static int add_slot(struct fmt_env *env, const struct luks_place *place, struct 
         }
     }
     if (!status && !q->new_secret.data) {
-        status = fmt_fail(env, LUKS_E_NO_SECRET);
+        status = fmt_fail(env, FMT_E_NO_SECRET);
     }
     if (!status) {
         status = luks_write_slot(env, place, h, slot, q->new_secret, q->iter_time, key, random);
@@ -184,7 +184,7 @@ static int judge_erase(struct fmt_env *env, const struct luks_place *place,
     int status = FMT_OK;
 
     if (q->old_name.data && !q->old_secret.data) {
-        return fmt_fail(env, LUKS_E_NO_SECRET);
+        return fmt_fail(env, FMT_E_NO_SECRET);
     }
     if (q->has_slot && q->slot >= LUKS_SLOTS) {
         return fmt_fail1(env, LUKS_E_AMEND_SLOT, q->slot);

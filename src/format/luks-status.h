@@ -40,7 +40,6 @@ enum luks_status {
     LUKS_E_ITERATIONS_LARGE = -3029,        /* {0} iterations, {1} most */
     LUKS_E_WRITE = -3030,                   /* {errno} */
     LUKS_E_MATERIAL_WRITE = -3031,          /* {errno} */
-    LUKS_E_NO_SECRET = -3032,               /* the host knows why */
     LUKS_E_ALGORITHM = -3033,               /* {s} */
     LUKS_E_OPTION_CIPHER = -3034,           /* {s} the wrong word, here and in what follows */
     LUKS_E_OPTION_MODE = -3035,

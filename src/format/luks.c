@@ -236,7 +236,7 @@ static int luks_create(struct fmt_image *im, const struct abi_create *req,
         status = read_prealloc(env, options, &prealloc);
     }
     if (!status && !o.secret.data) {
-        status = fmt_fail(env, LUKS_E_NO_SECRET);
+        status = fmt_fail(env, FMT_E_NO_SECRET);
     }
     if (!status) {
         status = luks_options_judge(env, &o);
@@ -283,7 +283,7 @@ static int luks_measure(struct fmt_env *env, const struct abi_create *req,
         secret = secret || props_is(&it, "key-secret");
     }
     if (!status) {
-        status = secret ? luks_options_judge(env, &o) : fmt_fail(env, LUKS_E_NO_SECRET);
+        status = secret ? luks_options_judge(env, &o) : fmt_fail(env, FMT_E_NO_SECRET);
     }
     if (status) {
         return status;

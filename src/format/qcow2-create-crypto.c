@@ -10,7 +10,7 @@ static int make_luks(struct fmt_image *im, const struct luks_options *o)
     struct luks_place place = { .length = luks_header_bytes(o) };
     uint64_t n = div_up(place.length, st->cluster_size);
     int status =
-        o->secret.data ? luks_options_judge(im->env, o) : fmt_fail(im->env, LUKS_E_NO_SECRET);
+        o->secret.data ? luks_options_judge(im->env, o) : fmt_fail(im->env, FMT_E_NO_SECRET);
 
     if (!status) {
         status = qcow2_alloc(im, n, QCOW2_PLACE_NEW_DATA, &place.offset);
@@ -40,7 +40,7 @@ int qcow2_create_crypto(struct fmt_image *im, const struct qcow2_create_options 
         return make_luks(im, &o->luks);
     case QCOW2_CRYPT_AES:
         if (!o->luks.secret.data) {
-            return fmt_fail(im->env, LUKS_E_NO_SECRET);
+            return fmt_fail(im->env, FMT_E_NO_SECRET);
         }
         st->header.crypt_method = QCOW2_CRYPT_AES;
         int status = qcow2_aes_unlock(im, o->luks.secret);

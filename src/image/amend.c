@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include "abi/props.h"
-#include "format/luks-status.h"
 #include "image/cipher.h"
 #include "image/secret.h"
 #include "image/tell.h"
@@ -76,7 +75,7 @@ static gboolean call_driver(Image *img, GBytes *options, ImageAmendFlags flags,
         g_byte_array_unref(call.emitted);
     }
     if (!ok) {
-        if (call.result.status == LUKS_E_NO_SECRET && why != NULL) {
+        if (call.result.status == FMT_E_NO_SECRET && why != NULL) {
             g_clear_error(error);
             g_propagate_error(error, g_steal_pointer(&why));
         }

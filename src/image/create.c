@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "format/luks-status.h"
 #include "image/creation.h"
 #include "image/secret.h"
 
@@ -139,7 +138,7 @@ static gboolean call_create(Image *img, guint32 flags, guint64 size, GBytes *opt
         g_clear_error(error);
         g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED,
                     "Format driver '%s' does not support image creation", img->format_name);
-    } else if (call.result.status == LUKS_E_NO_SECRET && why != NULL) {
+    } else if (call.result.status == FMT_E_NO_SECRET && why != NULL) {
         g_clear_error(error);
         g_propagate_error(error, g_steal_pointer(&why));
     } else if (code == EFBIG && error != NULL && *error != NULL) {

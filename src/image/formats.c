@@ -14,7 +14,9 @@ const ImageFormat format_raw = {
 
 /* Those that the payload can only tell from others are refused when the cell says so. */
 #define ONLY_KNOWN(variable, word, id, more)                                                       \
-    static const ImageFormat variable = { .name = word, .number = id, .manners = more }
+    static const ImageFormat variable = { .name = word,                                            \
+                                          .number = id,                                            \
+                                          .manners = FORMAT_NO_DRIVER | (more) }
 ONLY_KNOWN(qcow, "qcow", ABI_FORMAT_QCOW, FORMAT_MADE_THERE);
 ONLY_KNOWN(qed, "qed", ABI_FORMAT_QED, FORMAT_MADE_THERE);
 ONLY_KNOWN(vdi, "vdi", ABI_FORMAT_VDI, FORMAT_MADE_THERE);

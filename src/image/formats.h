@@ -27,6 +27,7 @@ typedef enum {
     FORMAT_MADE_THERE = 1 << 4,     /* qemu-img makes such images, this program does not */
     /* Nothing but encryption: without its secret nothing of it is looked at. */
     FORMAT_IS_CIPHER = 1 << 5,
+    FORMAT_NO_DRIVER = 1 << 6, /* only told from others */
 } FormatManners;
 
 #define FORMAT_MAX_WORDS 2u

@@ -18,5 +18,6 @@ static const WordsRow general_rows[] = {
     { FMT_E_NO_SNAPSHOT, 0, "Can't find snapshot", ENOENT },
     { FMT_E_READ_ONLY, 0, "{errno}", EACCES },
     { FMT_E_NO_SPACE, 0, "{errno}", ENOSPC },
+    { FMT_E_NO_SECRET, 0, "Parameter 'key-secret' is required for cipher", EINVAL },
 };
 WORDS_TABLE(words_general, general_rows);

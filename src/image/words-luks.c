@@ -40,7 +40,6 @@ static const WordsRow luks_rows[] = {
       "PBKDF iterations {0} larger than {1}: Numerical result out of range", ERANGE },
     { LUKS_E_WRITE, 0, "Unable to write encryption header: {errno}", EIO },
     { LUKS_E_MATERIAL_WRITE, 0, "Unable to write encryption header: {errno}", EIO },
-    { LUKS_E_NO_SECRET, 0, "Parameter 'key-secret' is required for cipher", EINVAL },
     { LUKS_E_ALGORITHM, 0, "Algorithm '{s}' not supported", EINVAL },
     { LUKS_E_OPTION_CIPHER, 0, "Parameter 'cipher-alg' does not accept value '{s}'", EINVAL },
     { LUKS_E_OPTION_MODE, 0, "Parameter 'cipher-mode' does not accept value '{s}'", EINVAL },
