@@ -67,8 +67,15 @@ static int judge_all(struct qcow2_check *c, judge_fn *judge)
             status = judge(c, &s, it.index - 1);
         }
     }
+    c->table_first = c->st->header.snapshots_offset >> c->st->header.cluster_bits;
+    c->table_end = min_u64(div_up(it.offset, c->st->cluster_size), c->n_clusters);
     qcow2_snapshots_end(&it);
     return status;
+}
+
+bool qcow2_check_keeps(const struct qcow2_check *c, uint64_t cluster)
+{
+    return c->mended_snapshots && cluster >= c->table_first && cluster < c->table_end;
 }
 
 static int check_entries(struct qcow2_check *c)
@@ -152,8 +159,10 @@ int qcow2_mend_snapshot_table(struct qcow2_check *c)
     h->snapshots_offset = table;
     status = qcow2_header_fields(c->im);
     if (!status) {
-        status =
-            qcow2_lower(c->im, old >> h->cluster_bits, div_up(length, c->st->cluster_size), true);
+        uint64_t first = old >> h->cluster_bits;
+        uint64_t n = div_up(length, c->st->cluster_size);
+        /* one that reaches behind the end was not counted at all */
+        status = range_fits(first, n, c->n_clusters) ? qcow2_lower(c->im, first, n, true) : FMT_OK;
     }
     return status ? status : qcow2_settle(c->im);
 }

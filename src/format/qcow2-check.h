@@ -50,6 +50,9 @@ struct qcow2_check {
     uint64_t bitmap_errors; /* corruptions that are a bitmap's place behind the end of the file */
 
     uint32_t mended_snapshots; /* entries that the snapshot table needs anew, or loses */
+    /* Clusters of the snapshot table as it was, while it waits to be written anew: they keep what
+     * they hold until then. */
+    uint64_t table_first, table_end;
 
     /* the window */
     uint64_t base; /* first cluster */
@@ -153,6 +156,8 @@ int qcow2_check_copied(struct qcow2_check *c);
 int qcow2_set_refcount(struct qcow2_check *c, uint64_t cluster, uint64_t refcount);
 /* Give the clusters that became free back, once their counts are on disk. */
 int qcow2_give_back(struct qcow2_check *c);
+/* Is cluster needed although nothing counts it? */
+bool qcow2_check_keeps(const struct qcow2_check *c, uint64_t cluster);
 /* New refcount blocks and a new table for what is counted, in clusters that are not; then the
  * header points to them. The old ones are leaks afterwards. */
 int qcow2_rebuild(struct qcow2_check *c);

@@ -106,8 +106,8 @@ static int decode(struct answer *a, const uint8_t *p, uint64_t l2, uint32_t inde
             return broken_behind_run(a, QCOW2_X_INVALID_ENTRY, l2, index);
         }
     }
-    if (zero || st->extended_l2) {
-        e.has_offset = e.offset || (e.has_offset && (uint32_t)e.bitmap);
+    if (zero) {
+        e.has_offset = e.offset;
     }
     if (e.has_offset && !is_aligned(e.offset, st->cluster_size)) {
         return broken(a, QCOW2_X_CLUSTER_UNALIGNED, e.offset, l2, index);

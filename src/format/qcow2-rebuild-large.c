@@ -13,7 +13,7 @@ static uint64_t find_free(const struct qcow2_check *c, uint64_t first, uint64_t 
     uint64_t run = 0;
 
     for (; first < stop && run < n; first++) {
-        run = c->counts[first - c->base] ? 0 : run + 1;
+        run = c->counts[first - c->base] || qcow2_check_keeps(c, first) ? 0 : run + 1;
     }
     return run == n ? first - n : stop;
 }

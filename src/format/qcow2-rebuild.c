@@ -4,7 +4,7 @@
 
 static bool is_free(const struct qcow2_rebuild *r, uint64_t cluster)
 {
-    return !r->c->counts[cluster];
+    return !r->c->counts[cluster] && !qcow2_check_keeps(r->c, cluster);
 }
 
 /* The memory was sized for all that a rebuild adds. */

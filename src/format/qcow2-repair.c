@@ -23,7 +23,7 @@ static int remember_free(struct qcow2_check *c, uint64_t cluster)
 {
     int status = FMT_OK;
 
-    if (!(c->im->flags & ABI_OPEN_DISCARD_UNMAP)) {
+    if (!(c->im->flags & ABI_OPEN_DISCARD_UNMAP) || qcow2_check_keeps(c, cluster)) {
         return FMT_OK;
     }
     if (c->n_freed && cluster != c->freed + c->n_freed) {

@@ -13,6 +13,7 @@ struct writer {
     uint64_t start;
     uint64_t used;    /* bytes of the table so far */
     uint64_t highest; /* number that an id begins with */
+    uint64_t old_end; /* of the table that is there */
     uint8_t *buffer;
     uint32_t filled;
 };
@@ -141,6 +142,7 @@ static int put_all(struct writer *w, uint32_t drop, const struct qcow2_new_snaps
             }
         }
     }
+    w->old_end = it.offset;
     qcow2_snapshots_end(&it);
     if (!status && add) {
         status = put_new(w, add);
@@ -159,6 +161,11 @@ int qcow2_snapshot_table_write(struct fmt_image *im, uint32_t drop,
     clusters = div_up(w.used, qcow2_state(im)->cluster_size);
     if (!status && clusters) {
         status = qcow2_alloc(im, clusters, QCOW2_PLACE_NEW_DATA, &w.start);
+        if (!status && w.used > BUFFER / 2 && w.start < w.old_end &&
+            w.start + w.used > qcow2_state(im)->header.snapshots_offset) {
+            /* an old table that nothing counts: it is written over before all of it is read */
+            status = qcow2_fail_errno(im, QCOW2_EFBIG);
+        }
         if (!status) {
             *ret_offset = w.start;
             w.dry = false;

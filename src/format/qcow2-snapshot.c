@@ -90,7 +90,10 @@ int qcow2_snapshots_next(struct qcow2_snapshots *it, struct qcow2_snapshot *ret,
     s.name = (struct qcow2_text){ s.id.data + id_length, name_length };
     s.length = align_up(length, 8);
     *ret = s;
-    if (it->offset + length - st->header.snapshots_offset > QCOW2_MAX_SNAPSHOT_TABLE) {
+    /* limit: without the extra data that is cut off; with it, what qemu-img counts in an int */
+    uint64_t end = it->offset + length - st->header.snapshots_offset;
+    it->excess += s.extra_stored - s.extra_length;
+    if (end > INT32_MAX || end - it->excess > QCOW2_MAX_SNAPSHOT_TABLE) {
         return fmt_fail1(env, QCOW2_E_SNAPSHOT_TABLE_LARGE, st->header.n_snapshots - it->index);
     }
     it->offset += length;

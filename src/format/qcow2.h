@@ -320,6 +320,7 @@ struct qcow2_snapshots {
     struct fmt_image *im;
     uint32_t index;  /* of the next one */
     uint64_t offset; /* of the next one */
+    uint64_t excess; /* bytes of extra data so far that may not be used */
     struct qcow2_reader reader;
 };
 void qcow2_snapshots_begin(struct fmt_image *im, struct qcow2_snapshots *it);
