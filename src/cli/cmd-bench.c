@@ -49,10 +49,9 @@ static gboolean read_count(const CliOption *option, const char *value, GError **
     return number("request count", value, 0, G_MAXINT, &opt.count, error);
 }
 
-/* Nothing would ever be done at depth 0: qemu-img waits for ever. */
 static gboolean read_depth(const CliOption *option, const char *value, GError **error)
 {
-    return number("queue depth", value, 1, G_MAXINT, &opt.depth, error);
+    return number("queue depth", value, 0, G_MAXINT, &opt.depth, error);
 }
 
 static gboolean read_flush(const CliOption *option, const char *value, GError **error)
@@ -202,7 +201,11 @@ int cmd_bench(const CliCommand *self, int n_args, char **args)
         return 1;
     }
     img = open_image(args[0], &error);
-    ok = img != NULL && run(img, &error);
+    if (img != NULL && opt.depth == 0) {
+        /* nothing would ever be done: qemu-img waits for ever */
+        g_set_error_literal(&error, CLI_ERROR, CLI_ERROR_FAILED, "Invalid queue depth specified");
+    }
+    ok = error == NULL && run(img, &error);
     if (img != NULL && !image_close(img, ok ? &error : &late)) {
         ok = FALSE;
     }

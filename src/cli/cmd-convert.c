@@ -253,6 +253,7 @@ int cmd_convert(const CliCommand *self, int n_args, char **args)
 {
     const char *format = opt.target_format != NULL ? opt.target_format : "raw";
     g_autoptr(GError) error = NULL;
+    IoFlags cache = 0;
     gboolean ok;
 
     if (!check_conflicts(&error)) {
@@ -267,6 +268,9 @@ int cmd_convert(const CliCommand *self, int n_args, char **args)
     if (n_args < 2) {
         cli_error("Must specify image file name");
         return 1;
+    }
+    if (!common_cache(opt.source_cache, TRUE, &cache, &error)) {
+        return cli_fail(self, g_steal_pointer(&error));
     }
     progress_start(opt.progress && !opt.quiet, PROGRESS_STEP);
     ok = convert((guint)n_args - 1, args, &error);

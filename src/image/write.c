@@ -307,17 +307,9 @@ gboolean image_close(Image *img, GError **error)
 static gboolean truncate_raw(Image *img, guint64 size, guint32 prealloc, gboolean exact,
                              GError **error)
 {
-    /* of qemu-img: no file is longer */
-    const guint64 longest = 0x7fffffffc0000000;
     IoFile *file = img->handles[0];
     guint64 old = 0;
 
-    if (size > longest) {
-        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_IO,
-                    "offset(%" G_GUINT64_FORMAT ") exceeds maximum(%" G_GUINT64_FORMAT ")", size,
-                    longest);
-        return FALSE;
-    }
     if (exact && io_kind(file) == IO_KIND_HOST_DEVICE &&
         (!io_size(file, &old, error) || old != size)) {
         g_clear_error(error);
@@ -344,9 +336,17 @@ static gboolean fill_rest(Image *img, guint64 from, guint64 to, GError **error)
 
 gboolean image_truncate(Image *img, guint64 size, guint32 prealloc, gboolean exact, GError **error)
 {
+    /* of qemu-img: no disk is longer, whatever its format */
+    const guint64 longest = 0x7fffffffc0000000;
     CellCall call = { .op = ABI_JOB_TRUNCATE, .arg = { size, prealloc } };
     guint64 old = img->size;
 
+    if (size > longest) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_IO,
+                    "offset(%" G_GUINT64_FORMAT ") exceeds maximum(%" G_GUINT64_FORMAT ")", size,
+                    longest);
+        return FALSE;
+    }
     if (img->backing != NULL && img->backing->size > img->size) {
         call.arg[2] = ABI_TRUNCATE_ZERO;
     }
