@@ -32,6 +32,7 @@ struct Image {
     GArray *clusters; /* Cluster */
     guint64 end;      /* of the target's file */
     guint plans, asked, fail_plan;
+    int fail_errno; /* 0: ENOSPC */
 };
 
 G_DEFINE_QUARK(double - image - error, image_error)
@@ -96,6 +97,16 @@ Image *double_target(const char *path, guint64 size, guint32 cluster, guint32 co
 void double_fail_plan(Image *img, guint n)
 {
     img->fail_plan = n;
+}
+
+void double_fail_plan_errno(Image *img, int number)
+{
+    img->fail_errno = number;
+}
+
+void double_set_backing(Image *img, Image *backing)
+{
+    img->backing = backing;
 }
 
 guint double_plans(const Image *img)
@@ -408,7 +419,8 @@ gboolean image_write_plan(Image *img, const struct abi_extent *in, guint n_in,
             if (taken) {
                 break;
             }
-            g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_IO, g_strerror(ENOSPC));
+            g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_IO,
+                                g_strerror(img->fail_errno ? img->fail_errno : ENOSPC));
             g_mutex_unlock(&img->lock);
             return FALSE;
         }

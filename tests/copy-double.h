@@ -21,6 +21,10 @@ void double_fail_read(Image *img, guint64 start, guint64 length);
 Image *double_target(const char *path, guint64 size, guint32 cluster, guint32 codec);
 /* The n-th question (from 1 on) that asks for clusters is refused with ENOSPC. */
 void double_fail_plan(Image *img, guint n);
+/* It is refused with this errno instead. */
+void double_fail_plan_errno(Image *img, int number);
+/* A target lies on top of backing, which it takes. */
+void double_set_backing(Image *img, Image *backing);
 /* Guest bytes of a target as far as they are linked; what is not is zeros. */
 GBytes *double_content(Image *img);
 /* One character a cluster: '.' not there, 'D' data, 'C' compressed, '0' zeros, '?' never linked. */
