@@ -143,6 +143,54 @@ static void test_completion(gconstpointer data)
     assert_all_in(completed, known, "is completed, but not an option");
 }
 
+/* Is word in text, and no letter, digit or dash beside it? */
+static gboolean has_word(const char *text, const char *word)
+{
+    g_autofree char *safe = g_regex_escape_string(word, -1);
+    g_autofree char *pattern = g_strdup_printf("(?<![-\\w])%s(?![-\\w])", safe);
+
+    return g_regex_match_simple(pattern, text, 0, 0);
+}
+
+/* The help of a subcommand has all its options, and its synopsis each by one of its names. */
+static void test_help(gconstpointer data)
+{
+    const CliCommand *command = data;
+    g_auto(GStrv) envp =
+        g_environ_setenv(g_get_environ(), "INSTAR_IMG_QEMU_VERSION", "11.0.0", TRUE);
+    char *argv[] = { (char *)g_getenv("INSTAR_IMG"), (char *)command->name, (char *)"--help",
+                     NULL };
+    g_autoptr(GHashTable) known = options_of_command(command, TRUE);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *out = NULL;
+    GHashTableIter iter;
+    gpointer key;
+    int status;
+
+    g_assert_nonnull(argv[0]);
+    g_assert_true(
+        g_spawn_sync(NULL, argv, envp, G_SPAWN_DEFAULT, NULL, NULL, &out, NULL, &status, &error));
+    g_assert_no_error(error);
+    g_assert_cmpint(status, ==, 0);
+    g_hash_table_iter_init(&iter, known);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        if (!has_word(out, key))
+            g_test_fail_printf("%s is not in the help", (const char *)key);
+    }
+    for (const CliOption *o = command->options; o->arg != CLI_END; o++) {
+        g_autofree char *name = g_strconcat("--", o->name, NULL);
+        gboolean found = has_word(command->synopsis, name);
+
+        for (const char *l = o->letters; l != NULL && *l != '\0'; l++) {
+            char letter[] = { '-', *l, '\0' };
+
+            found = found || has_word(command->synopsis, letter);
+        }
+        if (!found)
+            g_test_fail_printf("%s is not in the synopsis", name);
+    }
+}
+
 static void test_overview(gconstpointer data)
 {
     const CliCommand *command = data;
@@ -172,6 +220,7 @@ int main(int argc, char **argv)
         add("options", command, test_page);
         add("sections", command, test_sections);
         add("completion", command, test_completion);
+        add("help", command, test_help);
         add("overview", command, test_overview);
     }
     return g_test_run();

@@ -16,7 +16,7 @@ const CliCommand cli_commands[] = {
       "[-U] FILE",
       .function = cmd_bench, .options = cmd_bench_options },
     { "bitmap", "Change the bitmaps of an image",
-      "(--merge SOURCE | --add | --remove | --clear | --enable | --disable)... "
+      "(--merge SOURCE | --add | --remove | --remove-all | --clear | --enable | --disable)... "
       "[-b FILE [-F FMT]] [-g GRANULARITY] [--object OBJDEF] [--image-opts | -f FMT] FILE BITMAP",
       .function = cmd_bitmap, .options = cmd_bitmap_options },
     { "cell", "Tell which kinds of cell work here", "[--output=human|json]", .function = cmd_cell,
@@ -43,8 +43,8 @@ const CliCommand cli_commands[] = {
       OPEN "[-U] [-f FMT] [-O FMT] [bs=SIZE] [count=N] [skip=N] if=FILE of=FILE",
       .function = cmd_dd, .options = cmd_dd_options },
     { "info", "Display information about an image",
-      OPEN "[-f FMT] [--output=human|json] [--backing-chain] [-U] FILE", .function = cmd_info,
-      .options = cmd_info_options },
+      OPEN "[-f FMT] [--output=human|json] [--backing-chain] [-t CACHE] [-U] FILE",
+      .function = cmd_info, .options = cmd_info_options },
     { "map", "Show where the parts of an image are stored",
       OPEN "[-f FMT] [--start-offset=OFFSET] [--max-length=LENGTH] [--output=human|json] [-U] FILE",
       .function = cmd_map, .options = cmd_map_options },
