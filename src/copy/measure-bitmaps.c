@@ -29,7 +29,7 @@ gboolean copy_measure_bitmaps(Image *img, guint64 cluster, guint64 *ret_bytes, G
         guint64 bits = b->granularity != 0 ? size / b->granularity + 1 : 0;
         guint64 bytes;
 
-        if (b->inconsistent || bits == 0) {
+        if (bits == 0) {
             continue;
         }
         bits -= size % b->granularity == 0;

@@ -166,7 +166,8 @@ int qcow2_count(struct qcow2_check *c, uint64_t offset, uint64_t size)
     uint32_t bits = c->st->header.cluster_bits;
     /* signed, as qemu-img counts: an offset near 2^64 is in front of the file */
     uint64_t end = offset + size;
-    int64_t beyond = (int64_t)(end - c->file_size);
+    /* a file is as long as its sectors */
+    int64_t beyond = (int64_t)(end - align_up(c->file_size, QCOW2_SECTOR));
     int status = FMT_OK;
 
     if (!size || size > INT64_MAX) {

@@ -52,7 +52,7 @@ static void append_snapshot(GString *out, const Value *snapshot, const SnapshotL
                                              (guint)(number(snapshot, "vm-clock-nsec") / 1000000));
     g_autofree char *icount =
         value_find(snapshot, "icount") != NULL
-            ? g_strdup_printf("%" G_GUINT64_FORMAT, number(snapshot, "icount"))
+            ? g_strdup_printf("%" G_GINT64_FORMAT, (gint64)number(snapshot, "icount"))
             : g_strdup(layout->no_icount);
 
     g_string_append_printf(out, layout->row, id, name, size, date != NULL ? date : "", clock,
