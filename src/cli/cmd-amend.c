@@ -137,6 +137,8 @@ static gboolean work(Image *img, GError **error)
     }
     options = read_options(format, error);
     if (options == NULL) {
+        /* it was opened for writing: its bitmaps are stored anew, as with qemu-img */
+        image_close(img, NULL);
         return FALSE;
     }
     progress_start(opt.progress, 1.0);

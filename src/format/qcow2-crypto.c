@@ -79,13 +79,19 @@ int qcow2_unlock(struct fmt_image *im, const uint8_t *secret, uint32_t length)
 
     switch (st->header.crypt_method) {
     case QCOW2_CRYPT_AES:
-        return qcow2_aes_unlock(im, bytes);
+        status = qcow2_aes_unlock(im, bytes);
+        break;
     case QCOW2_CRYPT_LUKS:
         status = read_header(im, &h);
-        return status ? status : luks_unlock(im->env, &place, &h, bytes);
+        if (!status) {
+            status = luks_unlock(im->env, &place, &h, bytes);
+        }
+        break;
     default:
         return fmt_fail(im->env, FMT_E_BAD_JOB);
     }
+    st->unlocked = !status;
+    return status;
 }
 
 bool qcow2_is_amend_key(const struct props_item *item)

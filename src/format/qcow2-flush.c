@@ -64,8 +64,9 @@ static bool must_start(const struct fmt_image *im)
     const struct qcow2_state *st = im->state;
     uint32_t relevant = ABI_OPEN_WRITE | ABI_OPEN_CHECK | ABI_OPEN_INACTIVE;
 
-    return st->mend_bitmaps || (!st->writer && (im->flags & relevant) == ABI_OPEN_WRITE &&
-                                st->header.crypt_method == QCOW2_CRYPT_NONE && st->bitmaps.n);
+    return st->mend_bitmaps ||
+           (!st->writer && (im->flags & relevant) == ABI_OPEN_WRITE &&
+            (st->header.crypt_method == QCOW2_CRYPT_NONE || st->unlocked) && st->bitmaps.n);
 }
 
 int qcow2_close(struct fmt_image *im)

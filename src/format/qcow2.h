@@ -113,6 +113,7 @@ struct qcow2_state {
     struct qcow2_text data_file;
     struct qcow2_bitmaps bitmaps;
     bool has_crypto; /* a full disk encryption header is recorded */
+    bool unlocked;   /* the key of an encrypted image is set */
     uint64_t crypto_offset;
     uint64_t crypto_length;
     bool has_data_file_name;
