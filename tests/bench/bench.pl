@@ -425,7 +425,7 @@ sub time_pair
         push @one, '--prepare', "rm -f $out";
     }
     my @commands = map { "$program{$_} $arguments" } qw(ours qemu);
-    my $quick = $arguments =~ /^(?:info|create|measure)/;
+    my $quick = $arguments =~ /^(?:info|create|measure|commit -q little)/;
     my $runs = $quick ? 10 * $opt{runs} : $opt{runs};
     $runs = $how->{runs} if $how->{runs} && $how->{runs} < $runs;
     for (1 .. 10) {
