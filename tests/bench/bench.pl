@@ -320,15 +320,15 @@ sub prepare
     });
 }
 
-# A raw image of 100 GiB with a cluster of data at each 12.5 MiB, or, with skip, at each other one.
+# A raw image of 100 GiB with a cluster of data at each 12.5 MiB; with other, half as many in between.
 sub scatter
 {
-    my ($name, $skip) = @_;
+    my ($name, $other) = @_;
     open(my $file, '>:raw', $name) or die "bench: $name: $!\n";
     truncate $file, 100 * 2 ** 30 or die "bench: $name: $!\n";
     for my $i (0 .. 8191) {
-        next if $skip && $i % 2;
-        seek $file, $i * 200 * 65536, 0 or die "bench: $name: $!\n";
+        next if $other && $i % 2;
+        seek $file, ($i * 200 + ($other ? 100 : 0)) * 65536, 0 or die "bench: $name: $!\n";
         print $file chr(1 + $i % 251) x 65536;
     }
     close $file or die "bench: $name: $!\n";
