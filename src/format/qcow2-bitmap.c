@@ -118,7 +118,8 @@ int qcow2_bitmaps_next(struct qcow2_bitmap_walk *it, struct qcow2_bitmap *ret, b
                              text_length(b.name.data, b.name.length));
     }
     uint32_t shown = text_length(b.name.data, b.name.length);
-    b.cut = shown < b.name.length;
+    /* a directory can be written over as long as it keeps its size */
+    b.cut = align_up(QCOW2_BITMAP_HEAD + shown, 8) != length;
     b.name.length = shown;
     it->offset += length;
     it->index++;
@@ -260,7 +261,7 @@ static int validate_one(struct fmt_image *im, struct names *names, const struct 
 }
 
 /* Walk the directory once; names NULL: only to see that it can be. *ret_cut: a name cannot be
- * written as it stands. */
+ * written as it stands, and without it the directory would be shorter. */
 static int walk(struct fmt_image *im, struct names *names, bool *ret_cut)
 {
     struct qcow2_bitmap_walk it;

@@ -348,7 +348,7 @@ struct qcow2_bitmap {
     uint8_t granularity_bits;
     uint32_t extra_length;
     struct qcow2_text name; /* up to its first zero byte */
-    bool cut;               /* there was one */
+    bool cut;               /* ... and the entry would be shorter with just that */
 };
 
 /* Walks the bitmap directory; each entry is judged. End it whatever happened. */
