@@ -150,7 +150,7 @@ int qcow2_check_compare(struct qcow2_check *c);
 /* The COPIED flags of the active tables against the refcounts. */
 int qcow2_check_copied(struct qcow2_check *c);
 
-/* ---- repairing (qcow2-repair.c) ---- */
+/* ---- repairing (qcow2-repair.c, -rebuild.c, -rebuild-large.c) ---- */
 
 /* Set the refcount of a cluster whose refcount block is there, in the cache. */
 int qcow2_set_refcount(struct qcow2_check *c, uint64_t cluster, uint64_t refcount);
