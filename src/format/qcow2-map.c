@@ -61,6 +61,15 @@ int qcow2_reftable_block(struct fmt_image *im, uint64_t index, struct qcow2_bloc
                        ret_at);
 }
 
+int qcow2_offset_block(struct fmt_image *im, enum qcow2_kind kind, uint64_t index,
+                       struct qcow2_block **ret_block, uint32_t *ret_at)
+{
+    const struct qcow2_state *st = im->state;
+
+    return kind == QCOW2_KIND_L1 ? qcow2_l1_block(im, &st->active, index, ret_block, ret_at)
+                                 : qcow2_reftable_block(im, index, ret_block, ret_at);
+}
+
 /* The refcount block number index, 0 if there is none. */
 static int find_refblock(struct fmt_image *im, uint64_t index, uint64_t *ret_offset)
 {

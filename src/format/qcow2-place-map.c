@@ -39,14 +39,13 @@ void qcow2_place_map_add(struct fmt_image *im, enum qcow2_place table, uint64_t 
 /* All n that the L1 table, or the refcount table, names. */
 static int add_all(struct fmt_image *im, enum qcow2_place table, uint64_t n)
 {
-    const struct qcow2_state *st = im->state;
+    enum qcow2_kind kind = table == QCOW2_PLACE_L2 ? QCOW2_KIND_L1 : QCOW2_KIND_REFTABLE;
     int status = FMT_OK;
 
     for (uint64_t i = 0; !status && i < n;) {
         struct qcow2_block *block;
         uint32_t at;
-        status = table == QCOW2_PLACE_L2 ? qcow2_l1_block(im, &st->active, i, &block, &at)
-                                         : qcow2_reftable_block(im, i, &block, &at);
+        status = qcow2_offset_block(im, kind, i, &block, &at);
         if (status) {
             break;
         }

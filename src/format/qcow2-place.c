@@ -45,8 +45,7 @@ static int entries_hit(struct fmt_image *im, enum qcow2_kind kind, uint64_t n, u
     for (uint64_t i = 0; !status && !*ret_hit && i < n;) {
         struct qcow2_block *block;
         uint32_t at;
-        status = kind == QCOW2_KIND_L1 ? qcow2_l1_block(im, &st->active, i, &block, &at)
-                                       : qcow2_reftable_block(im, i, &block, &at);
+        status = qcow2_offset_block(im, kind, i, &block, &at);
         if (status) {
             break;
         }

@@ -34,8 +34,7 @@ static int judge_entries(struct fmt_image *im, enum qcow2_kind kind, uint64_t n,
         struct qcow2_block *block;
         uint32_t at;
 
-        status = kind == QCOW2_KIND_L1 ? qcow2_l1_block(im, &st->active, i, &block, &at)
-                                       : qcow2_reftable_block(im, i, &block, &at);
+        status = qcow2_offset_block(im, kind, i, &block, &at);
         if (status) {
             break;
         }

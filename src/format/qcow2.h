@@ -249,6 +249,10 @@ int qcow2_l2_block(struct fmt_image *im, uint64_t l2_offset, uint32_t index,
 /* The refcount table piece that holds entry index (below the table's entries). */
 int qcow2_reftable_block(struct fmt_image *im, uint64_t index, struct qcow2_block **ret_block,
                          uint32_t *ret_at);
+/* The one or the other of these two tables of cluster offsets: kind is QCOW2_KIND_L1, the active
+ * one, or QCOW2_KIND_REFTABLE. */
+int qcow2_offset_block(struct fmt_image *im, enum qcow2_kind kind, uint64_t index,
+                       struct qcow2_block **ret_block, uint32_t *ret_at);
 /* The refcount of a host cluster; 0 where no refcount block exists. A broken
  * refcount table entry fails with QCOW2_E_REFBLOCK_*. */
 int qcow2_refcount_get(struct fmt_image *im, uint64_t cluster, uint64_t *ret_refcount);
