@@ -20,8 +20,8 @@ int qcow2_count_begin(struct qcow2_check *c, bool whole)
     if (whole) {
         wanted += qcow2_added_by_rebuild(c->st, wanted);
     }
-    c->size = min_u64(c->n_clusters + 1, QCOW2_CHECK_WINDOW);
-    c->room = min_u64(wanted, QCOW2_CHECK_WINDOW);
+    c->size = min_u64(c->n_clusters + 1, c->most);
+    c->room = min_u64(wanted, c->most);
     c->counts = env->alloc(env, c->room);
     return c->counts ? FMT_OK : fmt_fail(env, FMT_E_NO_MEMORY);
 }
@@ -31,7 +31,7 @@ int qcow2_count_grow(struct qcow2_check *c, uint64_t end)
     struct fmt_env *env = c->im->env;
     uint64_t wanted = end + qcow2_added_by_rebuild(c->st, end);
 
-    if (c->base || wanted > QCOW2_CHECK_WINDOW) {
+    if (c->base || wanted > c->most) {
         return fmt_fail(env, FMT_E_NO_MEMORY);
     }
     if (wanted > c->room) {

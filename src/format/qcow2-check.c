@@ -268,8 +268,8 @@ static int check_all(struct qcow2_check *c)
     return !status && c->fix ? finish(c) : status;
 }
 
-int qcow2_check(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
-                struct props_writer *messages)
+int qcow2_check_windows(struct fmt_image *im, uint32_t fix, uint64_t window, struct abi_check *ret,
+                        struct props_writer *messages)
 {
     struct qcow2_state *st = im->state;
     struct qcow2_check c = {
@@ -278,6 +278,7 @@ int qcow2_check(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
         .ret = ret,
         .messages = messages,
         .fix = fix,
+        .most = window,
         .first_turn = true,
     };
 
@@ -314,4 +315,10 @@ int qcow2_check(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
     }
     ret->image_end_offset = (c.highest + 1) << st->header.cluster_bits;
     return FMT_OK;
+}
+
+int qcow2_check(struct fmt_image *im, uint32_t fix, struct abi_check *ret,
+                struct props_writer *messages)
+{
+    return qcow2_check_windows(im, fix, QCOW2_CHECK_WINDOW, ret, messages);
 }

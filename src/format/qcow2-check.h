@@ -55,6 +55,7 @@ struct qcow2_check {
     uint64_t table_first, table_end;
 
     /* the window */
+    uint64_t most; /* clusters that one may hold */
     uint64_t base; /* first cluster */
     uint64_t size; /* clusters counted: of the file, and one more */
     uint64_t room; /* bytes of counts */
@@ -74,6 +75,11 @@ struct qcow2_check {
     /* clusters that are free now, not given back to the file system yet */
     uint64_t freed, n_freed;
 };
+
+/* qcow2_check() with windows of at most window clusters: a multiple of what a refcount block counts,
+ * QCOW2_CHECK_WINDOW at most. */
+int qcow2_check_windows(struct fmt_image *im, uint32_t fix, uint64_t window, struct abi_check *ret,
+                        struct props_writer *messages);
 
 /* ---- telling (qcow2-check.c) ---- */
 

@@ -190,7 +190,7 @@ int qcow2_rebuild(struct qcow2_check *c)
     struct fmt_env *env = c->im->env;
     struct qcow2_rebuild r = { .c = c, .end = c->n_clusters };
     uint64_t added = qcow2_added_by_rebuild(st, c->n_clusters);
-    bool large = c->n_clusters + 1 + added > QCOW2_CHECK_WINDOW;
+    bool large = c->n_clusters + 1 + added > c->most;
 
     r.n_blocks = div_up(max_u64(c->room, c->n_clusters + 2 * added), 1ull << st->refblock_bits) + 1;
     r.blocks = env->alloc(env, r.n_blocks * sizeof *r.blocks);
