@@ -137,6 +137,12 @@ gboolean kvm_set_cpu(int fd, guint n, guint64 entry)
         .rsp = cell_block_address(n) + ABI_BLOCK_STACK + ABI_STACK_SIZE - 8,
         .rflags = 2,
     };
+    /* With a local APIC all but the first would wait to be woken by another. */
+    struct kvm_mp_state runnable = { .mp_state = KVM_MP_STATE_RUNNABLE };
+
+    if (n && ioctl(fd, KVM_SET_MP_STATE, &runnable) < 0) {
+        return FALSE;
+    }
     return ioctl(fd, KVM_SET_SREGS, &s) == 0 && ioctl(fd, KVM_SET_XCRS, &x) == 0 &&
            ioctl(fd, KVM_SET_REGS, &r) == 0;
 }

@@ -42,6 +42,13 @@ int kvm_open(guint *ret_vcpu_size)
     return fd;
 }
 
+void kvm_spare_keys(const KvmMachine *m)
+{
+    struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP };
+
+    (void)ioctl(m->vm, KVM_ENABLE_CAP, &split);
+}
+
 gboolean kvm_add_slot(const KvmMachine *m, guint slot, guint64 gpa, const guint8 *host, gsize size,
                       guint flags, GError **error)
 {

@@ -84,6 +84,7 @@ static gboolean start_new(Cell *cell, const CellPayload *p, GError **error)
     if (m->vm < 0) {
         return kvm_fail(error, "KVM_CREATE_VM");
     }
+    kvm_spare_keys(m);
     CellCpu *cpu = cell_make_cpu(cell, 0, p, FALSE, error);
     if (!cpu) {
         return FALSE;
