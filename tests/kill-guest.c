@@ -19,13 +19,27 @@ void kill_enter(const char *name)
     g_assert_cmpint(g_chdir(folder), ==, 0);
 }
 
-/* Formats with an encryption behind the colon: the options besides the file. */
+/* Formats with an encryption behind the colon: the options besides the file. In what ends with "?"
+ * the secret is being changed: what does not open with the one opens with the other. */
 static const struct {
-    const char *format, *options;
+    const char *format, *options, *other;
 } encrypted[] = {
-    { "luks", "driver=luks,key-secret=" KILL_SECRET },
-    { "qcow2:luks", "driver=qcow2,encrypt.key-secret=" KILL_SECRET },
+    { "luks", "driver=luks,key-secret=" KILL_SECRET, NULL },
+    { "luks?", "driver=luks,key-secret=" KILL_SECRET, "driver=luks,key-secret=" KILL_OTHER_SECRET },
+    { "qcow2:luks", "driver=qcow2,encrypt.key-secret=" KILL_SECRET, NULL },
+    { "qcow2:luks?", "driver=qcow2,encrypt.key-secret=" KILL_SECRET,
+      "driver=qcow2,encrypt.key-secret=" KILL_OTHER_SECRET },
 };
+
+static char *other_options(const char *format, const char *name)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(encrypted); i++) {
+        if (g_str_equal(encrypted[i].format, format) && encrypted[i].other != NULL) {
+            return g_strdup_printf("%s,file.filename=%s/%s", encrypted[i].other, folder, name);
+        }
+    }
+    return NULL;
+}
 
 char *kill_options(const char *format, const char *name)
 {
@@ -37,14 +51,25 @@ char *kill_options(const char *format, const char *name)
     return NULL;
 }
 
+static Image *open_with(const char *options, ImageFlags flags, GError **error)
+{
+    g_autoptr(ImageSpec) spec = image_spec_from_opts(options, error);
+
+    return spec != NULL ? image_open(spec, flags | IMAGE_NO_LOCK, IO_NO_FLUSH, error) : NULL;
+}
+
 Image *kill_open(const char *format, const char *name, ImageFlags flags, GError **error)
 {
     g_autofree char *path = g_build_filename(folder, name, NULL);
     g_autofree char *options = kill_options(format, name);
-    g_autoptr(ImageSpec) spec = options != NULL ? image_spec_from_opts(options, error)
-                                                : image_spec_from_name(path, format, error);
+    g_autofree char *other = other_options(format, name);
 
-    return spec != NULL ? image_open(spec, flags | IMAGE_NO_LOCK, IO_NO_FLUSH, error) : NULL;
+    if (options == NULL) {
+        g_autoptr(ImageSpec) spec = image_spec_from_name(path, format, error);
+        return spec != NULL ? image_open(spec, flags | IMAGE_NO_LOCK, IO_NO_FLUSH, error) : NULL;
+    }
+    Image *img = open_with(options, flags, other == NULL ? error : NULL);
+    return img != NULL || other == NULL ? img : open_with(other, flags, error);
 }
 
 /* "FORMAT NAME", as it is now or as a snapshot of it was. NULL and a reason if it is not to be

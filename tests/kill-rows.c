@@ -568,6 +568,34 @@ const KillRow kill_rows[] = {
       { NULL },
       4096,
       ROW_ONCE },
+    { "amend-luks-replace",
+      { "create -q -f luks -o key-secret=s,iter-time=1 t 1M", "write t luks 0 300000 17" },
+      "amend -q --force -o state=active,keyslot=0,new-secret=n,iter-time=1 --image-opts "
+      "driver=luks,key-secret=s,file.filename=t",
+      { "luks? t" },
+      { NULL },
+      512,
+      ROW_ONCE },
+    { "amend-luks-replace-slot-6",
+      { "create -q -f luks -o key-secret=s,iter-time=1 t 1M", "write t luks 0 300000 17",
+        "amend -q -o state=active,keyslot=6,new-secret=s,iter-time=1 --image-opts "
+        "driver=luks,key-secret=s,file.filename=t",
+        "amend -q -o state=inactive,keyslot=0 --image-opts "
+        "driver=luks,key-secret=s,file.filename=t" },
+      "amend -q --force -o state=active,keyslot=6,new-secret=n,iter-time=1 --image-opts "
+      "driver=luks,key-secret=s,file.filename=t",
+      { "luks? t" },
+      { NULL },
+      512,
+      ROW_ONCE },
+    { "amend-qcow2-luks-replace",
+      { CREATE_LUKS("t", "3M"), SEED_LUKS("t") },
+      "amend -q --force -o encrypt.state=active,encrypt.keyslot=0,encrypt.new-secret=n,"
+      "encrypt.iter-time=1 --image-opts " OPTIONS_LUKS("t"),
+      { "qcow2:luks? t" },
+      { NULL },
+      4096,
+      ROW_ONCE },
 };
 
 const guint kill_n_rows = G_N_ELEMENTS(kill_rows);

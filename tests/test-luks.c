@@ -321,7 +321,8 @@ static void test_header_bytes(void)
 
 static int amend(Volume *v, const char *question)
 {
-    guint8 stream[1024], seed[CRYPT_SEED] = { 17 };
+    static guint8 number;
+    guint8 stream[1024], seed[CRYPT_SEED] = { 17, ++number }; /* salts differ, as they do live */
     struct props_writer w = { .base = stream, .size = sizeof stream };
     struct props_writer out = { .base = table, .size = sizeof table };
     g_auto(GStrv) given = g_strsplit(question, ",", -1);
@@ -425,6 +426,139 @@ static void test_amend_fails(gconstpointer question)
     }
 }
 
+/* ---- a slot in use gets another secret ------------------------------------------------------ */
+
+static int opens(GBytes *bytes, const char *secret)
+{
+    Volume v;
+
+    volume_open(&v, bytes, secret, 0, 0);
+    int status = v.status;
+    volume_clear(&v);
+    return status;
+}
+
+static GBytes *amended(GBytes *bytes, const char *question, guint64 io, guint64 allocation,
+                       int *ret_status)
+{
+    Volume v;
+
+    volume_open(&v, bytes, NULL, 0, 0);
+    g_assert_cmpint(v.status, ==, FMT_OK);
+    mem_env_fail_io(v.mem, io, EIO);
+    mem_env_fail_alloc(v.mem, allocation);
+    *ret_status = amend(&v, question);
+    GBytes *after = mem_env_bytes(v.mem, 0);
+    volume_clear(&v);
+    return after;
+}
+
+typedef struct {
+    const char *path;
+    guint
+        slots[LUKS_SLOTS + 1]; /* in use, all with "hunter2"; the first gets "other"; ends with 9 */
+    gboolean full;             /* there is no free one */
+} ReplaceRow;
+
+static const ReplaceRow replaces[] = {
+    { "only-slot", { 0, 9 }, FALSE },
+    { "last-slot", { 7, 9 }, FALSE },
+    /* its place in the header lies across a boundary of sectors */
+    { "slot-in-two-sectors", { 6, 9 }, FALSE },
+    { "free-one-in-other-sector", { 5, 0, 1, 2, 3, 4, 9 }, FALSE },
+    { "free-one-in-two-sectors", { 0, 1, 2, 3, 4, 5, 7, 9 }, FALSE },
+    { "all-in-use", { 0, 1, 2, 3, 4, 5, 6, 7, 9 }, TRUE },
+};
+
+static GBytes *with_slots(const guint *slots)
+{
+    GBytes *bytes = made("cipher-alg=aes-128");
+    gboolean has_first = FALSE;
+    int status;
+
+    for (; *slots != 9; slots++) {
+        g_autofree char *question = g_strdup_printf(
+            KEY "state=active,iter-time=1,keyslot=%u,new-secret=n,new=hunter2", *slots);
+        if (*slots == 0) {
+            has_first = TRUE; /* made with it */
+            continue;
+        }
+        GBytes *next = amended(bytes, question, 0, 0, &status);
+        g_assert_cmpint(status, ==, FMT_OK);
+        g_bytes_unref(bytes);
+        bytes = next;
+    }
+    if (!has_first) {
+        GBytes *next = amended(bytes, KEY "state=inactive,keyslot=0", 0, 0, &status);
+        g_assert_cmpint(status, ==, FMT_OK);
+        g_bytes_unref(bytes);
+        bytes = next;
+    }
+    return bytes;
+}
+
+/* Nothing but what belongs to slot has changed: qemu-img leaves just that. */
+static void check_outside(GBytes *before, GBytes *after, guint slot)
+{
+    const guint8 *a = g_bytes_get_data(before, NULL), *b = g_bytes_get_data(after, NULL);
+    gsize length = g_bytes_get_size(before);
+    gsize entry = LUKS_F_SLOTS + slot * LUKS_SLOT_SIZE;
+    gsize at = (gsize)be32_load(a + entry + LUKS_S_KEY_OFFSET) * LUKS_SECTOR;
+    gsize end = at + 4000 * 32;
+
+    g_assert_cmpuint(g_bytes_get_size(after), ==, length);
+    for (gsize i = 0; i < length; i++) {
+        gboolean of_slot = (i >= entry + LUKS_S_ITERATIONS && i < entry + LUKS_S_KEY_OFFSET) ||
+                           (i >= at && i < end);
+        if (!of_slot && a[i] != b[i]) {
+            g_test_message("byte %" G_GSIZE_FORMAT " has changed", i);
+            g_assert_cmpuint(b[i], ==, a[i]);
+        }
+    }
+    g_assert_true(memcmp(a + at, b + at, end - at) != 0);
+}
+
+static void test_replace(gconstpointer data)
+{
+    const ReplaceRow *row = data;
+    g_autoptr(GBytes) bytes = with_slots(row->slots);
+    g_autofree char *question = g_strdup_printf(
+        KEY "state=active,iter-time=1,keyslot=%u,force=on,new-secret=n,new=other", row->slots[0]);
+    gboolean only = row->slots[1] == 9;
+    int status;
+
+    g_autoptr(GBytes) whole = amended(bytes, question, 0, 0, &status);
+    g_assert_cmpint(status, ==, FMT_OK);
+    check_outside(bytes, whole, row->slots[0]);
+    g_assert_cmpint(opens(whole, "other"), ==, FMT_OK);
+    g_assert_cmpint(opens(whole, "hunter2"), ==, only ? LUKS_E_PASSWORD : FMT_OK);
+    for (guint64 n = 1;; n++) {
+        g_autoptr(GBytes) cut = amended(bytes, question, n, 0, &status);
+        gboolean old = opens(cut, "hunter2") == FMT_OK, new = opens(cut, "other") == FMT_OK;
+
+        g_assert_true(old || new);
+        if (status == FMT_OK) {
+            g_assert_cmpuint(n, >, row->full ? 4 : 10);
+            break;
+        }
+        if (old) {
+            g_autoptr(GBytes) again = amended(cut, question, 0, 0, &status);
+            g_assert_cmpint(status, ==, FMT_OK);
+            g_assert_cmpint(opens(again, "other"), ==, FMT_OK);
+            g_assert_cmpint(opens(again, "hunter2"), ==, only && !new ? LUKS_E_PASSWORD : FMT_OK);
+        }
+    }
+    for (guint64 n = 1;; n++) {
+        g_autoptr(GBytes) cut = amended(bytes, question, 0, n, &status);
+
+        if (status == FMT_OK) {
+            break;
+        }
+        g_assert_cmpint(status, ==, FMT_E_NO_MEMORY);
+        g_assert_cmpint(opens(cut, "hunter2"), ==, FMT_OK);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -449,5 +583,9 @@ int main(int argc, char **argv)
                          test_amend_fails);
     g_test_add_data_func("/luks/fails/erase", KEY "state=inactive,old-secret=o,old=other",
                          test_amend_fails);
+    for (guint i = 0; i < G_N_ELEMENTS(replaces); i++) {
+        g_autofree char *path = g_strdup_printf("/luks/replace/%s", replaces[i].path);
+        g_test_add_data_func(path, &replaces[i], test_replace);
+    }
     return g_test_run();
 }

@@ -5,6 +5,7 @@
  */
 #include "base/checked.h"
 #include "format/luks-amend.h"
+#include "format/luks-replace.h"
 
 /* Times that key material is written over, so that what a disk moved elsewhere is worth less. */
 #define ERASE_PASSES 8u
@@ -93,6 +94,19 @@ static int choose_slot(struct fmt_env *env, const struct luks_header *h, const s
     return *ret < LUKS_SLOTS ? FMT_OK : fmt_fail(env, LUKS_E_AMEND_FULL);
 }
 
+/* A slot that is not in use: nothing is lost if this is cut short. */
+static int fill_slot(struct fmt_env *env, const struct luks_place *place, struct luks_header *h,
+                     uint32_t slot, struct crypt_bytes secret, uint64_t iter_time,
+                     const uint8_t *key, struct crypt_random *random)
+{
+    int status = luks_write_slot(env, place, h, slot, secret, iter_time, key, random);
+
+    if (!status) {
+        status = fmt_flush(env, place->handle);
+    }
+    return status ? status : luks_header_commit(env, place, h);
+}
+
 static int add_slot(struct fmt_env *env, const struct luks_place *place, struct luks_header *h,
                     const struct question *q, struct crypt_random *random)
 {
@@ -116,16 +130,11 @@ static int add_slot(struct fmt_env *env, const struct luks_place *place, struct 
         status = fmt_fail(env, FMT_E_NO_SECRET);
     }
     if (!status) {
-        status = luks_write_slot(env, place, h, slot, q->new_secret, q->iter_time, key, random);
-    }
-    if (!status) {
-        status = fmt_flush(env, place->handle);
-    }
-    if (!status) {
-        status = luks_header_store(env, place, h);
+        status = (h->slot[slot].active ? luks_replace_slot : fill_slot)(
+            env, place, h, slot, q->new_secret, q->iter_time, key, random);
     }
     crypt_wipe(key, sizeof key);
-    return status ? status : fmt_flush(env, place->handle);
+    return status;
 }
 
 /* Write over the slots' material, then take them out of the header: cut short, they still count as
@@ -150,10 +159,7 @@ static int erase_slots(struct fmt_env *env, const struct luks_place *place, stru
             __builtin_memset(h->slot[i].salt, 0, LUKS_SALT);
         }
     }
-    if (!status) {
-        status = luks_header_store(env, place, h);
-    }
-    return status ? status : fmt_flush(env, place->handle);
+    return status ? status : luks_header_commit(env, place, h);
 }
 
 /* Which slots the old secret opens: of all, or of one. */

@@ -122,6 +122,14 @@ int luks_header_store(struct fmt_env *env, const struct luks_place *place,
     return store(env, place, 0, bytes, sizeof bytes, LUKS_E_WRITE);
 }
 
+int luks_header_commit(struct fmt_env *env, const struct luks_place *place,
+                       const struct luks_header *h)
+{
+    int status = luks_header_store(env, place, h);
+
+    return status ? status : fmt_flush(env, place->handle);
+}
+
 /* key, split and encrypted with slot_key, into memory of material bytes. */
 static int make_material(struct fmt_env *env, const struct luks_header *h, const uint8_t *slot_key,
                          const uint8_t *key, struct crypt_random *random, uint8_t *material,
@@ -146,18 +154,13 @@ static int make_material(struct fmt_env *env, const struct luks_header *h, const
     return status;
 }
 
-int luks_write_slot(struct fmt_env *env, const struct luks_place *place, struct luks_header *h,
-                    uint32_t slot, struct crypt_bytes secret, uint64_t iter_time,
-                    const uint8_t *key, struct crypt_random *random)
+int luks_make_slot(struct fmt_env *env, struct luks_header *h, uint32_t slot,
+                   struct crypt_bytes secret, uint64_t iter_time, const uint8_t *key,
+                   struct crypt_random *random, uint8_t *material)
 {
     struct luks_slot *s = &h->slot[slot];
-    uint64_t size = align_up((uint64_t)h->key_bytes * LUKS_STRIPES, LUKS_SECTOR);
     uint8_t slot_key[CRYPT_MAX_KEY];
-    uint8_t *material = env->alloc(env, size);
 
-    if (!material) {
-        return fmt_fail(env, FMT_E_NO_MEMORY);
-    }
     crypt_random_bytes(random, s->salt, LUKS_SALT);
     int status = luks_count_iterations(env, h->hash, h->key_bytes, iter_time, 1, &s->iterations);
     if (!status) {
@@ -165,14 +168,34 @@ int luks_write_slot(struct fmt_env *env, const struct luks_place *place, struct 
                               s->iterations, slot_key, h->key_bytes);
     }
     if (!status) {
-        status = make_material(env, h, slot_key, key, random, material, size);
-    }
-    if (!status) {
-        status = store(env, place, (uint64_t)s->key_offset * LUKS_SECTOR, material, size,
-                       LUKS_E_MATERIAL_WRITE);
+        status = make_material(env, h, slot_key, key, random, material, luks_material_bytes(h));
     }
     s->active = !status;
     crypt_wipe(slot_key, sizeof slot_key);
+    return status;
+}
+
+int luks_material_store(struct fmt_env *env, const struct luks_place *place,
+                        const struct luks_header *h, uint32_t slot, const uint8_t *material)
+{
+    return store(env, place, (uint64_t)h->slot[slot].key_offset * LUKS_SECTOR, material,
+                 luks_material_bytes(h), LUKS_E_MATERIAL_WRITE);
+}
+
+int luks_write_slot(struct fmt_env *env, const struct luks_place *place, struct luks_header *h,
+                    uint32_t slot, struct crypt_bytes secret, uint64_t iter_time,
+                    const uint8_t *key, struct crypt_random *random)
+{
+    uint64_t size = luks_material_bytes(h);
+    uint8_t *material = env->alloc(env, size);
+
+    if (!material) {
+        return fmt_fail(env, FMT_E_NO_MEMORY);
+    }
+    int status = luks_make_slot(env, h, slot, secret, iter_time, key, random, material);
+    if (!status) {
+        status = luks_material_store(env, place, h, slot, material);
+    }
     crypt_wipe(material, size);
     env->free(env, material);
     return status;
@@ -181,15 +204,14 @@ int luks_write_slot(struct fmt_env *env, const struct luks_place *place, struct 
 int luks_scramble_slot(struct fmt_env *env, const struct luks_place *place,
                        const struct luks_header *h, uint32_t slot, struct crypt_random *random)
 {
-    uint64_t size = align_up((uint64_t)h->key_bytes * LUKS_STRIPES, LUKS_SECTOR);
+    uint64_t size = luks_material_bytes(h);
     uint8_t *bytes = env->alloc(env, size);
 
     if (!bytes) {
         return fmt_fail(env, FMT_E_NO_MEMORY);
     }
     crypt_random_bytes(random, bytes, (uint32_t)size);
-    int status = store(env, place, (uint64_t)h->slot[slot].key_offset * LUKS_SECTOR, bytes, size,
-                       LUKS_E_MATERIAL_WRITE);
+    int status = luks_material_store(env, place, h, slot, bytes);
     env->free(env, bytes);
     return status;
 }

@@ -40,11 +40,21 @@ int luks_count_iterations(struct fmt_env *env, const struct crypt_hash *hash, ui
 int luks_write_slot(struct fmt_env *env, const struct luks_place *place, struct luks_header *h,
                     uint32_t slot, struct crypt_bytes secret, uint64_t iter_time,
                     const uint8_t *key, struct crypt_random *random);
+/* The same in memory only: the slot in h, and material (luks_material_bytes()) to be stored. */
+int luks_make_slot(struct fmt_env *env, struct luks_header *h, uint32_t slot,
+                   struct crypt_bytes secret, uint64_t iter_time, const uint8_t *key,
+                   struct crypt_random *random, uint8_t *material);
+/* Write luks_material_bytes() as the key material of a slot. */
+int luks_material_store(struct fmt_env *env, const struct luks_place *place,
+                        const struct luks_header *h, uint32_t slot, const uint8_t *material);
 /* Write random bytes over the key material of a slot. */
 int luks_scramble_slot(struct fmt_env *env, const struct luks_place *place,
                        const struct luks_header *h, uint32_t slot, struct crypt_random *random);
 /* Write the header. */
 int luks_header_store(struct fmt_env *env, const struct luks_place *place,
                       const struct luks_header *h);
+/* The same, and flush. */
+int luks_header_commit(struct fmt_env *env, const struct luks_place *place,
+                       const struct luks_header *h);
 
 #endif

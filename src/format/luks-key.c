@@ -51,6 +51,18 @@ static int check_key(struct fmt_env *env, const struct luks_header *h, const uin
     return status;
 }
 
+uint64_t luks_material_bytes(const struct luks_header *h)
+{
+    return align_up((uint64_t)h->key_bytes * LUKS_STRIPES, LUKS_SECTOR);
+}
+
+int luks_material_read(struct fmt_env *env, const struct luks_place *place,
+                       const struct luks_header *h, uint32_t slot, uint8_t *material)
+{
+    return read_part(env, place, (uint64_t)h->slot[slot].key_offset * LUKS_SECTOR, material,
+                     luks_material_bytes(h), LUKS_E_MATERIAL);
+}
+
 /* The key material of a slot, decrypted with slot_key, into material. */
 static int read_material(struct fmt_env *env, const struct luks_place *place,
                          const struct luks_header *h, uint32_t slot, const uint8_t *slot_key,
@@ -62,8 +74,7 @@ static int read_material(struct fmt_env *env, const struct luks_place *place,
     if (!c) {
         return fmt_fail(env, FMT_E_NO_MEMORY);
     }
-    int status = read_part(env, place, (uint64_t)h->slot[slot].key_offset * LUKS_SECTOR, material,
-                           size, LUKS_E_MATERIAL);
+    int status = luks_material_read(env, place, h, slot, material);
     if (!status && crypt_init(c, &spec, slot_key)) {
         status = fmt_fail_text(env, LUKS_E_CIPHER_MODE_UNSUPPORTED, crypt_modes[h->mode],
                                props_strlen(crypt_modes[h->mode]));
@@ -76,8 +87,7 @@ static int read_material(struct fmt_env *env, const struct luks_place *place,
     return status;
 }
 
-/* Iterations that a wrong secret costs. */
-static uint64_t work(const struct luks_header *h)
+uint64_t luks_work(const struct luks_header *h)
 {
     uint64_t rounds = div_up(h->key_bytes, h->hash->bytes);
     uint64_t digest = div_up(LUKS_DIGEST, h->hash->bytes) * h->iterations;
@@ -93,15 +103,15 @@ int luks_try_slot(struct fmt_env *env, const struct luks_place *place, const str
                   uint32_t slot, struct crypt_bytes secret, uint8_t *key, bool *ret_good)
 {
     const struct luks_slot *s = &h->slot[slot];
-    uint64_t size = align_up((uint64_t)h->key_bytes * LUKS_STRIPES, LUKS_SECTOR);
+    uint64_t size = luks_material_bytes(h);
     uint8_t slot_key[CRYPT_MAX_KEY];
 
     *ret_good = false;
     if (!s->active) {
         return FMT_OK;
     }
-    if (work(h) > LUKS_MAX_ITERATIONS) {
-        return fmt_fail2(env, LUKS_E_MANY_ITERATIONS, work(h), LUKS_MAX_ITERATIONS);
+    if (luks_work(h) > LUKS_MAX_ITERATIONS) {
+        return fmt_fail2(env, LUKS_E_MANY_ITERATIONS, luks_work(h), LUKS_MAX_ITERATIONS);
     }
     uint8_t *material = env->alloc(env, size);
     if (!material) {

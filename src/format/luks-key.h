@@ -19,6 +19,14 @@ struct luks_place {
 /* Read and decode the header at a place. */
 int luks_header_read(struct fmt_env *env, const struct luks_place *place, struct luks_header *ret);
 
+/* Bytes of key material that a slot's key is split into, in whole sectors. */
+uint64_t luks_material_bytes(const struct luks_header *h);
+/* Read them as they are on disk. LUKS_E_MATERIAL: they could not be read. */
+int luks_material_read(struct fmt_env *env, const struct luks_place *place,
+                       const struct luks_header *h, uint32_t slot, uint8_t *material);
+/* Iterations that a wrong secret costs. */
+uint64_t luks_work(const struct luks_header *h);
+
 /* Try the secret on each active slot: key (CRYPT_MAX_KEY bytes) is the master key then, *ret_slot
  * (may be NULL) the first slot it opens. LUKS_E_PASSWORD: none of them. */
 int luks_find_key(struct fmt_env *env, const struct luks_place *place, const struct luks_header *h,
