@@ -5,6 +5,7 @@
  * opens with the same secret, without deriving any key.
  */
 #include "base/checked.h"
+#include "base/zero.h"
 #include "format/luks-replace.h"
 
 struct refuge {
@@ -115,13 +116,36 @@ static int take_refuge(const struct replacement *r)
     return status;
 }
 
+/* Where there were zeros there may have been a hole: it is made again. A favour, never an error. */
+static void make_hole(const struct replacement *r, const uint8_t *before)
+{
+    struct abi_io op = {
+        .op = ABI_IO_ZERO,
+        .flags = ABI_IOF_UNMAP,
+        .handle = r->place->handle,
+        .offset = r->place->offset + (uint64_t)r->h->slot[r->refuge.slot].key_offset * LUKS_SECTOR,
+        .length = r->size,
+    };
+
+    if (bytes_are_zero(before, r->size)) {
+        r->env->io(r->env, &op, 1);
+    }
+}
+
 /* The slot is what it shall be; the refuge gives up the old secret. */
 static int leave_refuge(const struct replacement *r)
 {
+    const uint8_t *before = r->material + 2 * r->size;
+
     r->h->slot[r->refuge.slot] = r->refuge.before;
     int status = luks_header_commit(r->env, r->place, r->h);
-
-    return status ? status : settle(r, r->refuge.slot, r->material + 2 * r->size);
+    if (!status) {
+        status = settle(r, r->refuge.slot, before);
+    }
+    if (!status) {
+        make_hole(r, before);
+    }
+    return status;
 }
 
 static int run(const struct replacement *r)
