@@ -86,6 +86,42 @@ static const NameRow rows[] = {
       J({ "driver" : "raw", "file" : { "driver" : "host_device", "filename" : "r.raw" } }) },
     { "json/file-device", INFO,
       J({ "driver" : "raw", "file" : { "driver" : "file", "filename" : "/dev/null" } }) },
+    { "json/window-of-uneven-file", INFO,
+      J({ "driver" : "raw", "offset" : 100, "file.filename" : "u.raw" }) },
+    { "json/window-of-uneven-file-to-its-end", MAP,
+      J({ "driver" : "raw", "offset" : 512, "size" : 4608, "file.filename" : "u.raw" }) },
+    { "json/window-of-uneven-file-last-byte", INFO,
+      J({ "driver" : "raw", "offset" : 4999, "file.filename" : "u.raw" }) },
+    { "json/window-of-uneven-file-behind", INFO,
+      J({ "driver" : "raw", "offset" : 5120, "file.filename" : "u.raw" }) },
+    { "json/window-of-uneven-file-too-far", INFO,
+      J({ "driver" : "raw", "offset" : 5121, "file.filename" : "u.raw" }) },
+    { "json/window-of-uneven-file-too-long", INFO,
+      J({ "driver" : "raw", "offset" : 100, "size" : 5120, "file.filename" : "u.raw" }) },
+    { "json/window-of-uneven-window", INFO, J({
+          "driver" : "raw",
+          "offset" : 512,
+          "size" : 4608,
+          "file" : { "driver" : "raw", "offset" : 0, "file.filename" : "u.raw" }
+      }) },
+    { "json/number-of-64-bits", INFO,
+      J({ "driver" : "raw", "offset" : 18446744073709551615, "file.filename" : "r.raw" }) },
+    { "json/number-above-64-bits", INFO,
+      J({ "driver" : "raw", "offset" : 18446744073709551616, "file.filename" : "r.raw" }) },
+    { "json/empty-size", INFO, J({ "driver" : "raw", "size" : {}, "file.filename" : "r.raw" }) },
+    { "json/empty-offset", INFO,
+      J({ "driver" : "raw", "offset" : [], "file.filename" : "r.raw" }) },
+    { "json/bad/empty-unknown", INFO,
+      J({ "driver" : "raw", "bogus" : {}, "file.filename" : "r.raw" }) },
+    { "json/bad/empty-list-unknown", INFO,
+      J({ "driver" : "raw", "bogus" : [ [], [ {} ] ], "file.filename" : "r.raw" }) },
+    { "json/bad/empty-key", INFO, J({ "driver" : "raw", "" : {}, "file.filename" : "r.raw" }) },
+    { "json/bad/empty-backing", INFO,
+      J({ "driver" : "qcow2", "backing" : {}, "file.filename" : "ov.qcow2" }) },
+    { "json/bad/empty-for-file", INFO,
+      J({ "driver" : "file", "filename" : "r.raw", "bogus" : {} }) },
+    { "json/bad/key-by-number", INFO, "json:{'driver':'raw','\\u0061':1,'file.filename':'r.raw'}" },
+    { "json/quote-in-single-quotes", INFO, "json:{'driver':'raw','file':{'filename':'it\\'s'}}" },
     { "json/overrides-format", AS_RAW, J({ "driver" : "qcow2", "file.filename" : "q.qcow2" }) },
     { "json/format-added", AS_QCOW2, J({ "file.filename" : "r.raw" }) },
 
@@ -413,7 +449,8 @@ static void make_files(void)
         "qemu-img create -q -f qcow2 -o data_file=df.raw df.qcow2 1M && "
         "qemu-img create -q -f raw data.raw 1M && "
         "qemu-io -f raw -c 'write -P 1 8k 4k' -c 'write -P 2 512k 64k' data.raw >/dev/null && "
-        "cp r.raw a:b && cp r.raw file:x && cp r.raw we,ird && cp r.raw '\303\274\"x\\y' && "
+        "cp r.raw a:b && head -c 5000 /dev/zero >u.raw && cp r.raw \"it's\" && cp r.raw file:x && "
+        "cp r.raw we,ird && cp r.raw '\303\274\"x\\y' && "
         "mkdir dir bin && ln -s \"$INSTAR_IMG\" bin/qemu-img";
 
     test_shell(script);

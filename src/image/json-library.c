@@ -52,10 +52,6 @@ static void *symbol(const char *name)
 /* Also a macro, which only keeps the type. */
 #undef g_object_unref
 HAND_ON(void, g_object_unref, (gpointer object), (object))
-HAND_ON(gulong, g_signal_connect_data,
-        (gpointer instance, const char *signal, GCallback handler, gpointer data,
-         GClosureNotify destroy, GConnectFlags flags),
-        (instance, signal, handler, data, destroy, flags))
 HAND_ON(JsonNode *, json_array_get_element, (JsonArray * array, guint i), (array, i))
 HAND_ON(guint, json_array_get_length, (JsonArray * array), (array))
 HAND_ON(char *, json_node_dup_string, (JsonNode * node), (node))

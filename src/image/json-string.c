@@ -6,10 +6,9 @@
 
 #include "image/options.h"
 
-/* The code point at *p, which moves on; -1 for a sequence that is none. qemu reads sequences of up
- * to six bytes before it judges them, and takes C0 80 for zero. */
-static gint32 next_code_point(const guchar **p)
+gint32 options_code_point(const char **text)
 {
+    const guchar **p = (const guchar **)text;
     static const guint32 least[] = { 0, 0, 0x80, 0x800, 0x10000, 0x200000, 0x4000000 };
     guint lead = *(*p)++, length, n = 1;
     guint32 code;
@@ -38,8 +37,8 @@ void options_print_string(GString *out, const char *text)
     static const char plain[] = "\"\\\b\f\n\r\t", escaped[] = "\"\\bfnrt";
 
     g_string_append_c(out, '"');
-    for (const guchar *p = (const guchar *)text; *p != '\0';) {
-        gint32 code = next_code_point(&p);
+    for (const char *p = text; *p != '\0';) {
+        gint32 code = options_code_point(&p);
         const char *found = code > 0 && code < 0x80 ? strchr(plain, code) : NULL;
 
         if (found != NULL) {

@@ -2,79 +2,47 @@
 /* Options from a json: name, and their way back into one. */
 #include "config.h"
 
-#include <math.h>
-#include <string.h>
-
 #include "image/image.h"
+#include "image/json-dialect.h"
 #include "image/json-library.h"
 #include "image/options.h"
 
-/* Nested further, a name is nonsense; qemu stops at 1024. */
-#define MAX_DEPTH 64u
+static void add_node(ImageOptions *options, const char *key, JsonNode *node, guint depth);
 
-/* json-glib's findings in the words of qemu's parser. Its codes leave much open, its messages say
- * more; where they are of no help (they may be translated), the general words stand. */
-static char *words_for(const GError *failed)
+/* What holds nothing is an option of its own. */
+static void add_empty(ImageOptions *options, const char *key, const char *text)
 {
-    const char *word = strstr(failed->message, "unexpected identifier `");
-
-    if (strstr(failed->message, "expected end of file") != NULL) {
-        return g_strdup("Expecting at most one JSON value");
-    }
-    if (word != NULL) {
-        word += strlen("unexpected identifier `");
-        return g_strdup_printf("JSON parse error, invalid keyword '%.*s'", (int)strcspn(word, "'"),
-                               word);
-    }
-    if (strstr(failed->message, "end of file") != NULL) {
-        return g_strdup("JSON parse error, premature EOI");
-    }
-    switch (failed->code) {
-    case JSON_PARSER_ERROR_MISSING_COLON:
-        return g_strdup("JSON parse error, missing : in object pair");
-    case JSON_PARSER_ERROR_MISSING_COMMA:
-        return g_strdup("JSON parse error, expected separator in dict");
-    default:
-        return g_strdup("JSON parse error, expecting value");
+    if (options_get(options, key) == NULL) {
+        options_set(options, &(Option){ (char *)key, OPTION_EMPTY, (char *)text, 0, 0 });
     }
 }
 
-static gboolean fail(GError **error, const char *words)
-{
-    g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Could not parse the JSON options: %s",
-                words);
-    return FALSE;
-}
-
-static gboolean add_node(ImageOptions *options, const char *key, JsonNode *node, guint depth,
-                         GError **error);
-
-static gboolean add_object(ImageOptions *options, const char *prefix, JsonObject *object,
-                           guint depth, GError **error)
+static void add_object(ImageOptions *options, const char *prefix, JsonObject *object, guint depth)
 {
     g_autoptr(GList) members = json_object_get_members(object);
 
+    if (prefix && members == NULL) {
+        add_empty(options, prefix, "{}");
+    }
     for (GList *l = members; l != NULL; l = l->next) {
         g_autofree char *key = prefix ? g_strconcat(prefix, ".", l->data, NULL) : g_strdup(l->data);
 
-        if (!add_node(options, key, json_object_get_member(object, l->data), depth, error)) {
-            return FALSE;
-        }
+        add_node(options, key, json_object_get_member(object, l->data), depth);
     }
-    return TRUE;
 }
 
-static gboolean add_array(ImageOptions *options, const char *prefix, JsonArray *array, guint depth,
-                          GError **error)
+static void add_array(ImageOptions *options, const char *prefix, JsonArray *array, guint depth)
 {
-    for (guint i = 0; i < json_array_get_length(array); i++) {
+    guint n = json_array_get_length(array);
+
+    if (n == 0) {
+        add_empty(options, prefix, "[]");
+    }
+    for (guint i = 0; i < n; i++) {
         g_autofree char *key = g_strdup_printf("%s.%u", prefix, i);
 
-        if (!add_node(options, key, json_array_get_element(array, i), depth, error)) {
-            return FALSE;
-        }
+        add_node(options, key, json_array_get_element(array, i), depth);
     }
-    return TRUE;
 }
 
 static void add_scalar(ImageOptions *options, const char *key, JsonNode *node)
@@ -106,77 +74,39 @@ static void add_scalar(ImageOptions *options, const char *key, JsonNode *node)
 
 /* Scalars first and nested ones later, so that of "file.filename" and "file": {"filename"} the
  * nested one counts. */
-static gboolean add_node(ImageOptions *options, const char *key, JsonNode *node, guint depth,
-                         GError **error)
+static void add_node(ImageOptions *options, const char *key, JsonNode *node, guint depth)
 {
-    if (depth == MAX_DEPTH) {
-        return fail(error, "JSON parse error, nested too deeply");
-    }
     if (JSON_NODE_HOLDS_OBJECT(node)) {
-        return add_object(options, key, json_node_get_object(node), depth + 1, error);
-    }
-    if (JSON_NODE_HOLDS_ARRAY(node)) {
-        return add_array(options, key, json_node_get_array(node), depth + 1, error);
-    }
-    if (depth > 1 || options_get(options, key) == NULL) {
+        add_object(options, key, json_node_get_object(node), depth + 1);
+    } else if (JSON_NODE_HOLDS_ARRAY(node)) {
+        add_array(options, key, json_node_get_array(node), depth + 1);
+    } else if (depth > 1 || options_get(options, key) == NULL) {
         add_scalar(options, key, node);
-    }
-    return TRUE;
-}
-
-/* json-glib lets the last of two equal keys win without a word: count them. */
-typedef struct {
-    GHashTable *members; /* JsonObject -> members seen */
-    gboolean duplicate;
-} Watch;
-
-static void on_member(JsonParser *parser, JsonObject *object, const char *name, gpointer data)
-{
-    Watch *watch = data;
-    guint seen = GPOINTER_TO_UINT(g_hash_table_lookup(watch->members, object)) + 1;
-
-    g_hash_table_insert(watch->members, object, GUINT_TO_POINTER(seen));
-    if (seen > json_object_get_size(object)) {
-        watch->duplicate = TRUE;
     }
 }
 
 ImageOptions *options_from_json(const char *text, GError **error)
 {
+    g_autofree char *plain = json_dialect_to_plain(text, error);
     g_autoptr(JsonParser) parser = NULL;
-    g_autoptr(GHashTable) members = g_hash_table_new(NULL, NULL);
-    Watch watch = { members, FALSE };
     g_autoptr(GError) failed = NULL;
     g_autoptr(ImageOptions) options = options_new();
-    JsonNode *root;
 
-    if (!json_library_load(error)) {
+    if (plain == NULL || !json_library_load(error)) {
         return NULL;
     }
     parser = json_parser_new_immutable();
-    g_signal_connect(parser, "object-member", G_CALLBACK(on_member), &watch);
-    if (!json_parser_load_from_data(parser, text, -1, &failed)) {
-        g_autofree char *words = words_for(failed);
-
-        fail(error, words);
+    if (!json_parser_load_from_data(parser, plain, -1, &failed)) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Could not parse the JSON options: %s",
+                    failed->message);
         return NULL;
     }
-    root = json_parser_get_root(parser);
-    if (root == NULL) {
-        fail(error, "Expecting a JSON value");
-        return NULL;
-    }
-    if (watch.duplicate) {
-        fail(error, "JSON parse error, duplicate key");
-        return NULL;
-    }
+    JsonNode *root = json_parser_get_root(parser);
     if (!JSON_NODE_HOLDS_OBJECT(root)) {
         g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_NAME, "Invalid JSON object given");
         return NULL;
     }
-    if (!add_object(options, NULL, json_node_get_object(root), 1, error)) {
-        return NULL;
-    }
+    add_object(options, NULL, json_node_get_object(root), 1);
     return g_steal_pointer(&options);
 }
 
@@ -189,6 +119,9 @@ void options_print_value(GString *out, const Option *value)
     switch (value->type) {
     case OPTION_STRING:
         options_print_string(out, value->string);
+        break;
+    case OPTION_EMPTY:
+        g_string_append(out, value->string);
         break;
     case OPTION_INT:
         g_string_append_printf(out, "%" G_GINT64_FORMAT, value->number);

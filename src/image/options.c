@@ -191,7 +191,7 @@ static gboolean bad_value(GError **error, const char *key, const char *expected)
     return FALSE;
 }
 
-/* As the text it would have been in --image-opts; NULL for null. Free with g_free. */
+/* As the text it would have been in --image-opts; NULL for null and what is empty. Free with g_free. */
 static char *value_text(const Option *option)
 {
     switch (option->type) {
@@ -204,6 +204,7 @@ static char *value_text(const Option *option)
     case OPTION_BOOL:
         return g_strdup(option->number ? "on" : "off");
     case OPTION_NULL:
+    case OPTION_EMPTY:
         break;
     }
     return NULL;

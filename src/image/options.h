@@ -17,12 +17,13 @@ typedef enum {
     OPTION_DOUBLE, /* real */
     OPTION_BOOL,   /* number: 0 or 1 */
     OPTION_NULL,
+    OPTION_EMPTY, /* string: "{}" or "[]", an object or an array that holds nothing */
 } OptionType;
 
 typedef struct {
     char *key;
     OptionType type;
-    char *string; /* STRING */
+    char *string; /* STRING, EMPTY */
     gint64 number;
     double real;
 } Option;
@@ -67,6 +68,9 @@ ImageOptions *options_from_keyval(const char *text, const KeyvalRules *rules, ch
 
 /* A value as qemu prints it in JSON on one line. */
 void options_print_value(GString *out, const Option *value);
+/* The code point at *text, which moves on; -1 for a sequence that is none. qemu reads sequences of up
+ * to six bytes before it judges them, and takes C0 80 for zero. */
+gint32 options_code_point(const char **text);
 /* Text in quotes. All but printable ASCII is \uXXXX; each sequence that is not UTF-8, is overlong, a
  * surrogate or a noncharacter is one \uFFFD. */
 void options_print_string(GString *out, const char *text);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/checked.h"
 #include "image/image-private.h"
 #include "image/words.h"
 
@@ -172,7 +173,9 @@ gboolean store_window(Store *store, ImageOptions *options, GString *ret_strong, 
     if (offset == 0 && !sized) {
         return TRUE;
     }
-    if (!io_size(store->file, &room, error) || !check_window(room, offset, size, sized, error)) {
+    /* To qemu a file ends with a whole sector. */
+    if (!io_size(store->file, &room, error) ||
+        !check_window(align_up(room, IMAGE_SECTOR), offset, size, sized, error)) {
         return FALSE;
     }
     IoFile *window = io_slice(store->file, offset, sized ? size : G_MAXUINT64);

@@ -59,8 +59,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(IoFile, io_unref)
  * systems fails there). Later calls on the file fail with EBADF. */
 gboolean io_close(IoFile *file, GError **error);
 /* A window of parent (qemu's raw driver with offset and size): offset 0 of the slice is start
- * there. length bytes, or G_MAXUINT64 for all up to the end. Keeps a reference; locks and
- * closing are the parent's. */
+ * there. length bytes, or G_MAXUINT64 for all up to the end, which is that of a whole sector (512
+ * bytes; zeros behind what is in the file). Keeps a reference; locks and closing are the
+ * parent's. */
 IoFile *io_slice(IoFile *parent, guint64 start, guint64 length);
 /* Where offset 0 of a slice lies in its innermost file, in bytes; 0 for other files. */
 guint64 io_slice_start(const IoFile *file);

@@ -8,7 +8,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "io/io-private.h"
+
+/* To qemu, what lies below a window ends with a whole sector, and so does a window. */
+#define SECTOR 512u
 
 /* The first bytes of a new file are really written, so that disk sizes are those of qemu-img. */
 #define FIRST_BLOCK 4096u
@@ -22,7 +26,9 @@ gboolean io_size(IoFile *file, guint64 *ret_size, GError **error)
         if (!io_size(file->parent, &size, error)) {
             return FALSE;
         }
-        *ret_size = MIN(size - MIN(size, file->start), file->limit);
+        size = align_up(size, SECTOR);
+        size = MIN(size - MIN(size, file->start), file->limit);
+        *ret_size = align_up(size, SECTOR);
         return TRUE;
     }
     if (file->type == S_IFBLK) {
