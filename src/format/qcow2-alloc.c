@@ -37,6 +37,8 @@ static int find(struct fmt_image *im, uint64_t n, uint64_t *ret_first)
         }
         if (ranges_overlap(first, stop - first, w->held, w->held_end - w->held)) {
             stop = max_u64(first, w->held_end);
+        } else if (ranges_overlap(first, stop - first, w->kept, w->kept_end - w->kept)) {
+            stop = max_u64(first, w->kept_end);
         } else if (stop - first == n) {
             break;
         }

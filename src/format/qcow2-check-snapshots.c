@@ -136,6 +136,36 @@ static int measure(struct qcow2_check *c, uint64_t *ret_length)
     return status;
 }
 
+/* The table anew, in place of length bytes. It goes where nothing of the old one lies, be that
+ * counted or not: what is still to be read is not written over, and a repair that is cut short can
+ * be begun again. */
+static int write_anew(struct qcow2_check *c, uint64_t length, uint64_t *ret_table)
+{
+    struct qcow2_writer *w = c->st->writer;
+
+    if (!range_fits(c->st->header.snapshots_offset, length, c->file_size)) {
+        /* what lies in between is not the table's: counts may change there */
+        w->snapshots_length = QCOW2_SNAPSHOT_HEAD;
+    }
+    w->kept = c->table_first;
+    w->kept_end = max_u64(c->table_first, c->table_end);
+    int status = qcow2_snapshot_table_write(c->im, UINT32_MAX, 0, ret_table);
+    w->kept = w->kept_end = 0;
+    /* counted, and in place, before the header leads to it */
+    return status ? status : qcow2_cache_write_back(c->im, QCOW2_KIND_L1);
+}
+
+static int tell_not_mended(struct qcow2_check *c, int status)
+{
+    struct abi_result why = *c->im->env->result;
+
+    if (status == FMT_E_IO || status == FMT_E_CORRUPT_CLUSTER) {
+        qcow2_tell(c, QCOW2_C_SNAPSHOTS_NOT_MENDED, why.io_errno, 0, 0);
+        *c->im->env->result = why;
+    }
+    return status;
+}
+
 int qcow2_mend_snapshot_table(struct qcow2_check *c)
 {
     struct qcow2_header *h = &c->st->header;
@@ -147,14 +177,10 @@ int qcow2_mend_snapshot_table(struct qcow2_check *c)
     }
     status = measure(c, &length);
     if (!status) {
-        status = qcow2_snapshot_table_write(c->im, UINT32_MAX, 0, &table);
-    }
-    /* counted, and in place, before the header leads to it */
-    if (!status) {
-        status = qcow2_cache_write_back(c->im, QCOW2_KIND_L1);
+        status = write_anew(c, length, &table);
     }
     if (status) {
-        return status;
+        return tell_not_mended(c, status);
     }
     h->snapshots_offset = table;
     status = qcow2_header_fields(c->im);

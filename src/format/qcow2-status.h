@@ -135,12 +135,13 @@ enum qcow2_status {
     QCOW2_C_REBUILDING = -1133,
     QCOW2_C_NEED_REBUILD = -1134,
     QCOW2_C_STILL_BROKEN = -1135,
-    QCOW2_C_L2_MENDED = -1136,           /* {0} L1 index, {1} entry, {2} refcount */
-    QCOW2_C_DATA_MENDED = -1137,         /* {0} entry, {1} refcount */
-    QCOW2_C_SNAPSHOT_MENDED = -1140,     /* {0} index */
-    QCOW2_C_SNAPSHOT_EXTRA = -1141,      /* {0} index, {1} bytes, {2} most bytes */
-    QCOW2_C_SNAPSHOTS_DISCARDED = -1142, /* {0} snapshots */
-    QCOW2_C_SNAPSHOTS_OVERHANG = -1143,  /* {0} snapshots */
+    QCOW2_C_L2_MENDED = -1136,            /* {0} L1 index, {1} entry, {2} refcount */
+    QCOW2_C_DATA_MENDED = -1137,          /* {0} entry, {1} refcount */
+    QCOW2_C_SNAPSHOT_MENDED = -1140,      /* {0} index */
+    QCOW2_C_SNAPSHOT_EXTRA = -1141,       /* {0} index, {1} bytes, {2} most bytes */
+    QCOW2_C_SNAPSHOTS_DISCARDED = -1142,  /* {0} snapshots */
+    QCOW2_C_SNAPSHOTS_OVERHANG = -1143,   /* {0} snapshots */
+    QCOW2_C_SNAPSHOTS_NOT_MENDED = -1144, /* {0} errno */
     QCOW2_C_OVERLAP = -1138,
     QCOW2_C_OVERLAP_L2 = -1139, /* {0} errno */
     /* a check that could not read the snapshot table says why: QCOW2_E_SNAPSHOT_* lower by

@@ -68,6 +68,7 @@ struct qcow2_touched {
 struct qcow2_writer {
     uint64_t next_free;      /* cluster where the search goes on */
     uint64_t held, held_end; /* clusters that a search passes over, though they are free */
+    uint64_t kept, kept_end; /* ... as they still hold what is to be read (qcow2-check.h) */
     uint64_t sound_block;    /* offset of the refcount block that was looked at last */
     uint64_t pack_at;        /* byte behind the last compressed cluster; 0: none to go on at */
     uint64_t end;            /* the image file has, or is promised, no bytes from here on */

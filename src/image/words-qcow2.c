@@ -138,6 +138,7 @@ static const WordsRow qcow2_rows[] = {
     { QCOW2_C_SNAPSHOTS_DISCARDED, 0, "Discarding {0} overhanging snapshots", 0 },
     { QCOW2_C_SNAPSHOTS_OVERHANG, 0,
       "Discarding {0} overhanging snapshots (snapshot table is too big)", 0 },
+    { QCOW2_C_SNAPSHOTS_NOT_MENDED, 0, "ERROR failed to update snapshot table: {0e}", 0 },
     { QCOW2_C_BEYOND_END, 0,
       "ERROR: counting reference for region exceeding the end of the file by one cluster or more: "
       "offset 0x{0x} size 0x{1x}",
