@@ -91,6 +91,36 @@ static GByteArray *read_guest(const char *image, const char *snapshot, GError **
     return g_steal_pointer(&bytes);
 }
 
+/* All of the disk that a snapshot of an image keeps, in its own length: what a copy of the image
+ * reads as once the snapshot is applied to it. The first bytes of it can be read without that. */
+static GByteArray *read_snapshot(const char *image, const char *snapshot, GError **error)
+{
+    g_auto(GStrv) words = g_strsplit(image, " ", 2);
+    g_autofree char *from = g_build_filename(folder, words[1], NULL);
+    g_autofree char *to = g_strconcat(folder, ".copy", NULL);
+    g_autofree char *base = g_path_get_basename(to);
+    g_autofree char *copy = g_build_filename("..", base, NULL);
+    g_autofree char *copied = g_strdup_printf("%s %s", words[0], copy);
+    g_autoptr(GByteArray) now = read_guest(image, snapshot, error);
+    g_autofree char *bytes = NULL;
+    gsize length = 0;
+
+    if (now == NULL || !g_file_get_contents(from, &bytes, &length, error) ||
+        !g_file_set_contents(to, bytes, (gssize)length, error)) {
+        return NULL;
+    }
+    g_autoptr(Image) img = kill_open(words[0], copy, IMAGE_WRITE, error);
+    if (img == NULL || !image_snapshot_apply(img, snapshot, error) || !image_close(img, error)) {
+        return NULL;
+    }
+    g_autoptr(GByteArray) whole = read_guest(copied, NULL, error);
+    if (whole != NULL && memcmp(now->data, whole->data, MIN(now->len, whole->len)) != 0) {
+        g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_FORMAT, "it reads as another once applied");
+        return NULL;
+    }
+    return g_steal_pointer(&whole);
+}
+
 void kill_guest_clear(KillGuest *guest)
 {
     for (guint i = 0; i < KILL_MOST_IMAGES; i++) {
@@ -111,7 +141,7 @@ gboolean kill_look(const KillRow *row, KillGuest *guest, GError **error)
         }
     }
     for (guint i = 0; i < KILL_MOST_SNAPSHOTS && row->snapshots[i] != NULL; i++) {
-        guest->snapshot[i] = read_guest(row->images[0], row->snapshots[i], error);
+        guest->snapshot[i] = read_snapshot(row->images[0], row->snapshots[i], error);
         if (guest->snapshot[i] == NULL) {
             g_prefix_error(error, "snapshot %s: ", row->snapshots[i]);
             return FALSE;

@@ -29,7 +29,7 @@ typedef struct {
     const char *command;
     const char *images[KILL_MOST_IMAGES]; /* "FORMAT NAME": what the guest may see */
     const char
-        *snapshots[KILL_MOST_SNAPSHOTS]; /* of the first image: read the same whatever happens */
+        *snapshots[KILL_MOST_SNAPSHOTS]; /* of the first image: each keeps its disk, all of it */
     guint unit;                          /* bytes of a cluster */
     KillRowFlags flags;
 } KillRow;

@@ -179,10 +179,7 @@ static void judge(Test *t, gboolean finished)
         }
     }
     for (guint i = 0; i < KILL_MOST_SNAPSHOTS && now.snapshot[i] != NULL; i++) {
-        const GByteArray *a = now.snapshot[i], *b = t->old.snapshot[i];
-
-        /* a snapshot is read in the length that the disk has at the time */
-        if (memcmp(a->data, b->data, MIN(a->len, b->len)) != 0) {
+        if (!same(now.snapshot[i], t->old.snapshot[i])) {
             wrong(t, "snapshot %s has changed", t->row->snapshots[i]);
         }
     }
