@@ -4,12 +4,13 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "base/percent.h"
 #include "cli/progress.h"
 
 static struct {
     gboolean shown;
-    double least; /* percent between two lines */
-    double last;  /* percent, as shown last */
+    float least; /* percent between two lines */
+    float last;  /* percent, as shown last */
 } progress;
 
 static volatile sig_atomic_t asked;
@@ -32,7 +33,7 @@ void progress_prepare(gboolean shown, double least)
 
     sigaction(SIGUSR1, &action, NULL);
     progress.shown = shown;
-    progress.least = least;
+    progress.least = (float)least;
     progress.last = 0;
 }
 
@@ -51,14 +52,14 @@ void progress_start(gboolean shown, double least)
 
 void progress_update(guint64 done, guint64 total, gpointer user_data)
 {
-    double percent = total > 0 ? MIN(100.0 * (double)done / (double)total, 100.0) : 100.0;
+    float percent = percent_of(done, total);
 
     (void)user_data;
     if (asked) {
         asked = 0;
         print_line(stderr, percent, '\n');
     }
-    if (progress.shown && (percent - progress.last >= progress.least || percent >= 100.0)) {
+    if (progress.shown && percent_tells(percent, progress.last, progress.least)) {
         progress.last = percent;
         print_line(stdout, percent, '\r');
     }

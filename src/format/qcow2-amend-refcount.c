@@ -296,7 +296,7 @@ int qcow2_change_width(struct fmt_image *im, uint32_t order, struct qcow2_amend_
     struct change c = {
         .im = im, .order = order, .block_bits = old.cluster_bits + 3 - order, .steps = steps
     };
-    uint64_t *list = 0, n_list = 0;
+    uint64_t *list = 0, n_list = 0, all = PARTS * qcow2_reftable_entries(st);
     uint8_t *bytes;
     int status = qcow2_settle(im);
 
@@ -318,7 +318,7 @@ int qcow2_change_width(struct fmt_image *im, uint32_t order, struct qcow2_amend_
         status = give_up(&c, &old, list, n_list);
     }
     if (!status) {
-        status = qcow2_amend_tell(im, steps, 1, 1);
+        status = qcow2_amend_tell(im, steps, all, all);
     }
     env->free(env, list);
     env->free(env, bytes);

@@ -1,28 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How far an amendment has come, told seldom: each word costs an exit of the cell. */
+#include "base/percent.h"
 #include "format/qcow2-amend.h"
 
-#define WHOLE 1000000000u
-/* What has to be done between two words, of WHOLE: as much as is shown, or a little now and then. */
-#define SHOWN (WHOLE / 100)
-#define SELDOM (WHOLE / 16)
+/* Percent between two words: as much as is shown, or a little now and then. */
+#define SHOWN 1.0f
+#define SELDOM 6.25f
 
 int qcow2_amend_tell(struct fmt_image *im, struct qcow2_amend_steps *steps, uint64_t done,
                      uint64_t total)
 {
-    /* a number that WHOLE can be multiplied with */
-    while (total > UINT32_MAX) {
-        total >>= 8;
-        done >>= 8;
-    }
-    uint64_t share = total ? min_u64(done, total) * WHOLE / total : WHOLE;
-    uint64_t now = (steps->op * WHOLE + share) / max_u64(steps->ops, 1);
-    uint64_t step = now && now < WHOLE ? (steps->shown ? SHOWN : SELDOM) : 1;
+    /* what is to come is as long, on average, as the parts up to the one at work */
+    uint64_t whole = (steps->done + total) * max_u64(steps->ops, 1) / (steps->op + 1);
+    uint64_t now = steps->done + min_u64(done, total);
+    float percent = percent_of(now, whole);
+    bool tells = percent_tells(percent, steps->told, steps->shown ? SHOWN : SELDOM);
 
-    if (steps->begun ? now < steps->told + step : now && now < step) {
+    steps->total = total;
+    if (steps->begun ? !tells || percent == steps->told : now && !tells) {
         return FMT_OK;
     }
     steps->begun = true;
-    steps->told = now;
-    return im->env->progress(im->env, now, WHOLE);
+    steps->told = percent;
+    return im->env->progress(im->env, now, whole);
+}
+
+void qcow2_amend_next(struct qcow2_amend_steps *steps)
+{
+    steps->op++;
+    steps->done += steps->total;
+    steps->total = 0;
 }

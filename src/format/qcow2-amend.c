@@ -155,7 +155,8 @@ static int change_header(struct fmt_image *im, const struct wanted *w)
     return fmt_flush(im->env, 0);
 }
 
-static int change_lazy(struct fmt_image *im, bool lazy)
+/* version: the one the image is to have. */
+static int change_lazy(struct fmt_image *im, bool lazy, uint32_t version)
 {
     struct qcow2_state *st = im->state;
     struct qcow2_header *h = &st->header, before = *h;
@@ -163,6 +164,9 @@ static int change_lazy(struct fmt_image *im, bool lazy)
 
     if (lazy == ((h->compatible & QCOW2_COMPAT_LAZY_REFCOUNTS) != 0)) {
         return FMT_OK;
+    }
+    if (lazy && version < 3) {
+        return fmt_fail(im->env, QCOW2_E_AMEND_LAZY_V2);
     }
     /* counts are on disk before the image goes without its mark */
     status = qcow2_settle_tables(im);
@@ -182,19 +186,27 @@ static int change_lazy(struct fmt_image *im, bool lazy)
     return fmt_flush(im->env, 0);
 }
 
+/* A part came to its end: nothing of it is left to do where a later one is refused. */
+static int finish(struct fmt_image *im, int status)
+{
+    qcow2_amend_next(&qcow2_writer(im)->amend);
+    return status ? status : qcow2_flush(im);
+}
+
 static int apply(struct fmt_image *im, const struct wanted *w, struct props_reader in)
 {
     const struct qcow2_state *st = im->state;
     bool upgrade = w->version > st->header.version, width = w->order != st->header.refcount_order;
-    struct qcow2_amend_steps steps = {
-        .ops = (uint64_t)upgrade + width + (w->version < st->header.version),
-        .shown = w->shown,
-    };
+    struct qcow2_amend_steps *steps = &st->writer->amend;
     int status = FMT_OK;
 
+    /* key slots are one of them, though nothing is told of them */
+    *steps = (struct qcow2_amend_steps){
+        .ops = (uint64_t)upgrade + w->encrypt + width + (w->version < st->header.version),
+        .shown = w->shown,
+    };
     if (upgrade) {
-        status = qcow2_upgrade(im, &steps);
-        steps.op++;
+        status = finish(im, qcow2_upgrade(im, steps));
     }
 
     if (!status && w->encrypt) {
@@ -203,7 +215,7 @@ static int apply(struct fmt_image *im, const struct wanted *w, struct props_read
     if (!status && width) {
         status = w->version < 3 && w->order != QCOW2_V2_REFCOUNT_ORDER
                      ? fmt_fail(im->env, QCOW2_E_AMEND_WIDTH_V2)
-                     : qcow2_change_width(im, w->order, &steps);
+                     : finish(im, qcow2_change_width(im, w->order, steps));
     }
     if (!status) {
         status = change_header(im, w);
@@ -212,8 +224,7 @@ static int apply(struct fmt_image *im, const struct wanted *w, struct props_read
         status = fmt_fail(im->env, QCOW2_E_AMEND_BACKING);
     }
     if (!status && w->has_lazy) {
-        status = w->lazy && w->version < 3 ? fmt_fail(im->env, QCOW2_E_AMEND_LAZY_V2)
-                                           : change_lazy(im, w->lazy);
+        status = change_lazy(im, w->lazy, w->version);
     }
     return status;
 }
@@ -237,7 +248,7 @@ int qcow2_amend(struct fmt_image *im, struct props_reader in, struct props_write
         return fmt_fail(im->env, FMT_E_BAD_JOB);
     }
     if (w.downgrade) {
-        return qcow2_downgrade(im, &(struct qcow2_amend_steps){ .ops = 1, .shown = w.shown });
+        return qcow2_downgrade(im, &qcow2_writer(im)->amend);
     }
     status = apply(im, &w, again);
     if (!status && w.version < qcow2_state(im)->header.version) {

@@ -15,19 +15,14 @@
 
 #include "format/qcow2-write.h"
 
-/* The parts of one call that take time: which of them is at work, and what was told last. */
-struct qcow2_amend_steps {
-    uint64_t op, ops;
-    uint64_t told;
-    bool begun;
-    bool shown; /* somebody looks at it */
-};
-
-/* done of total of the part at work. The host hears of the beginning, of steps on the
- * way, of a hundredth if they are shown, and of the end; it never goes back. Fails if the host does not want to go on
+/* done of total of the part at work. The host hears of the beginning, of steps on the way, of a
+ * hundredth if they are shown, and of the end. What is to come is guessed from what the parts up to
+ * now had: when the next one begins it may go back. Fails if the host does not want to go on
  * (qcow2-amend-tell.c). */
 int qcow2_amend_tell(struct fmt_image *im, struct qcow2_amend_steps *steps, uint64_t done,
                      uint64_t total);
+/* The part at work is done. */
+void qcow2_amend_next(struct qcow2_amend_steps *steps);
 
 int qcow2_amend(struct fmt_image *im, struct props_reader in, struct props_writer *out);
 

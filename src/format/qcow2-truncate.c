@@ -60,7 +60,7 @@ int qcow2_tell_resize(struct fmt_image *im, int status, int code)
     return fmt_fail(im->env, code - (qcow2_writer(im)->creating ? QCOW2_E_IN_CREATE : 0));
 }
 
-/* The external data file gets the new size. */
+/* The external data file gets the new size. What lies behind it is kept: it is not ours to cut. */
 static int resize_data_file(struct fmt_image *im, uint64_t size, uint32_t prealloc)
 {
     int code = prealloc == ABI_PREALLOC_FULL     ? QCOW2_E_RESIZE_DATA_ZEROS
@@ -113,7 +113,8 @@ int qcow2_resize(struct fmt_image *im, uint64_t size, uint32_t prealloc, uint32_
     if (!status && zero && !filled) {
         status = zero_whole(im, old, size, ret_rest);
     }
-    if (!status && st->has_data_file) {
+    /* qemu-img leaves a raw one as it is where the disk stays as large */
+    if (!status && st->has_data_file && !(st->data_file_raw && size == old)) {
         status = resize_data_file(im, size, prealloc);
     }
     if (!status) {
@@ -156,7 +157,7 @@ static int shrink(struct fmt_image *im, uint64_t size)
         return status;
     }
     status = fmt_file_size(im->env, im->data_handle, &now);
-    if (!status && now > size) {
+    if (!status && now != size) {
         status = fmt_truncate(im->env, im->data_handle, size, ABI_PREALLOC_OFF);
     }
     return qcow2_tell_resize(im, status, QCOW2_E_RESIZE_DATA);

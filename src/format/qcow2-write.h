@@ -65,6 +65,16 @@ struct qcow2_touched {
     uint64_t unit; /* bytes; 0: nobody wants to know */
 };
 
+/* The parts of an amendment that take time: how many, which of them is at work, and what was told
+ * last (qcow2-amend-tell.c). They last as long as the options are being changed, calls apart. */
+struct qcow2_amend_steps {
+    uint64_t ops, op;
+    uint64_t done, total; /* units of the parts that are done; all that the one at work has */
+    float told;           /* percent */
+    bool begun;
+    bool shown; /* somebody looks at it */
+};
+
 struct qcow2_writer {
     uint64_t next_free;      /* cluster where the search goes on */
     uint64_t held, held_end; /* clusters that a search passes over, though they are free */
@@ -95,6 +105,8 @@ struct qcow2_writer {
     uint32_t n_inactive;
     uint8_t *places;                /* qcow2-place-map.c; NULL: none yet */
     bool places_kept, places_known; /* they may be used; they are right */
+
+    struct qcow2_amend_steps amend;
 };
 
 /* Make st->writer: before anything is changed. */

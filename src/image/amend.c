@@ -19,28 +19,20 @@ gboolean image_amend_known(const char *format, GError **error)
     return FALSE;
 }
 
-/* The parts done by calls that came to their end, and what is told to the caller. */
+/* Who hears of it. */
 typedef struct {
     ImageProgress progress;
     gpointer user_data;
-    double before, now; /* of 1 */
 } AmendTale;
 
-#define AMEND_WHOLE 1000000000u
-
-/* A cell may say what it likes: it is at most the end, and never goes back. Without a total it is
- * only a sign of life. */
+/* A cell may say what it likes: it is at most the end. Without a total it is only a sign of life. */
 static gboolean tell(guint64 done, guint64 total, gpointer user_data)
 {
     AmendTale *tale = user_data;
-    double part;
 
-    if (total == 0) {
-        return TRUE;
+    if (total != 0) {
+        tale->progress(MIN(done, total), total, tale->user_data);
     }
-    part = tale->before + (1 - tale->before) * ((double)MIN(done, total) / (double)total);
-    tale->now = MAX(tale->now, part);
-    tale->progress((guint64)(tale->now * AMEND_WHOLE + 0.5), AMEND_WHOLE, tale->user_data);
     return TRUE;
 }
 
@@ -96,14 +88,13 @@ static gboolean downgrade(Image *img, ImageAmendFlags flags, AmendTale *tale, GE
 
     props_bool(&w, "downgrade", TRUE);
     in = g_bytes_new(bytes, w.used);
-    tale->before = tale->now;
     return call_driver(img, in, flags, &unused, tale, error);
 }
 
 gboolean image_amend(Image *img, GBytes *options, guint64 size, ImageAmendFlags flags,
                      ImageProgress progress, gpointer user_data, GError **error)
 {
-    AmendTale tale = { progress, user_data, 0, 0 };
+    AmendTale tale = { progress, user_data };
     gboolean older = FALSE;
 
     if (size > G_MAXINT64) {
@@ -115,8 +106,7 @@ gboolean image_amend(Image *img, GBytes *options, guint64 size, ImageAmendFlags 
         !call_driver(img, options, flags, &older, &tale, error)) {
         return FALSE;
     }
-    if (size != 0 && size != img->size &&
-        !image_truncate(img, size, ABI_PREALLOC_OFF, FALSE, error)) {
+    if (size != 0 && !image_truncate(img, size, ABI_PREALLOC_OFF, FALSE, error)) {
         return FALSE;
     }
     return !older || downgrade(img, flags, &tale, error);
