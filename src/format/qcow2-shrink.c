@@ -5,8 +5,8 @@
  */
 #include "format/qcow2-write.h"
 
-/* Entries of a table taken at a time. */
-#define BATCH 4096u
+/* Entries of a table taken at a time: two flushes for so many. */
+#define BATCH 16384u
 #define DISCARDS 64u
 
 struct giving {

@@ -187,6 +187,7 @@ IoFile *io_open(const char *path, IoFlags flags, GError **error)
     g_mutex_init(&file->lock_mutex);
     g_mutex_init(&file->status_mutex);
     g_mutex_init(&file->flush_mutex);
+    g_mutex_init(&file->early_mutex);
     file->fd = fd;
     file->plain_fd = -1;
     file->path = g_strdup(path);
@@ -236,6 +237,7 @@ void io_unref(IoFile *file)
     g_mutex_clear(&file->status_mutex);
     g_free(file->status);
     g_mutex_clear(&file->flush_mutex);
+    g_mutex_clear(&file->early_mutex);
     g_free(file->path);
     g_free(file);
 }

@@ -43,6 +43,9 @@ struct IoFile {
     GMutex flush_mutex; /* who finds nothing to flush knows that it is done */
     int flush_failed;   /* errno of the first failed flush */
 
+    GMutex early_mutex; /* guards what was written in large pieces and is in the page cache only */
+    guint64 early_start, early_end, early_bytes;
+
     GMutex lock_mutex;
     IoLock lock;
 

@@ -13,6 +13,11 @@
 /* Most bytes bounced at once where O_DIRECT and a caller's buffer do not fit together. */
 #define BOUNCE_SIZE (256u * 1024u)
 
+/* Data that comes in pieces of so many bytes is not written again soon: when so much of it is there,
+ * it is sent to the disk before a flush asks for it. */
+#define EARLY_LEAST (256u * 1024u)
+#define EARLY_SIZE (8u << 20)
+
 static guint64 total_read, total_written;
 
 void io_count(guint64 bytes_read, guint64 bytes_written)
@@ -187,6 +192,31 @@ static int write_direct(IoFile *file, const guint8 *buf, gsize length, guint64 o
     return ret;
 }
 
+/* What will have to be on the disk soon is sent there while more is being made. A favour: whatever
+ * becomes of it, the flush tells. */
+static void write_early(IoFile *file, guint64 offset, gsize length)
+{
+    guint64 start, end = 0;
+
+    if (length < EARLY_LEAST || file->type != S_IFREG ||
+        (file->flags & (IO_NO_FLUSH | IO_NO_CACHE | IO_SYNC))) {
+        return;
+    }
+    g_mutex_lock(&file->early_mutex);
+    file->early_start = file->early_bytes ? MIN(file->early_start, offset) : offset;
+    file->early_end = file->early_bytes ? MAX(file->early_end, offset + length) : offset + length;
+    file->early_bytes += length;
+    start = file->early_start;
+    if (file->early_bytes >= EARLY_SIZE) {
+        end = file->early_end;
+        file->early_bytes = 0;
+    }
+    g_mutex_unlock(&file->early_mutex);
+    if (end) {
+        sync_file_range(file->fd, (off_t)start, (off_t)(end - start), SYNC_FILE_RANGE_WRITE);
+    }
+}
+
 gboolean io_pwrite(IoFile *file, guint64 offset, const void *buf, gsize length, GError **error)
 {
     int ret;
@@ -198,6 +228,9 @@ gboolean io_pwrite(IoFile *file, guint64 offset, const void *buf, gsize length, 
               ? write_direct(file, buf, length, offset)
               : write_loop(file->fd, buf, length, offset);
     io_changed(file);
+    if (ret == 0) {
+        write_early(file, offset, length);
+    }
     return ret == 0 || io_fail(error, -ret);
 }
 
