@@ -282,11 +282,12 @@ static int in_one_run(struct fmt_image *im, uint64_t from, uint64_t to, uint32_t
 int qcow2_preallocate(struct fmt_image *im, uint64_t from, uint64_t to, uint32_t prealloc,
                       bool zero, uint64_t *ret_rest)
 {
-    if (from >= to) {
+    bool ordered = prealloc == ABI_PREALLOC_METADATA || qcow2_state(im)->has_data_file;
+    /* A run of no clusters moves the refcount table all the same, as qemu-img has it. */
+    if (from > to || (from == to && (ordered || from))) {
         return FMT_OK;
     }
-    int status = prealloc == ABI_PREALLOC_METADATA || qcow2_state(im)->has_data_file
-                     ? in_order(im, from, to, ret_rest)
-                     : in_one_run(im, from, to, prealloc, zero, ret_rest);
+    int status = ordered ? in_order(im, from, to, ret_rest)
+                         : in_one_run(im, from, to, prealloc, zero, ret_rest);
     return qcow2_tell_resize(im, status, QCOW2_E_RESIZE_CLUSTERS);
 }
