@@ -257,6 +257,35 @@ static void check_good_end(const Cell *cell, const Row *row, const CellCall *cal
     g_assert_cmpuint(stats.arena_peak, <=, ABI_ARENA_MAX);
 }
 
+/* Does KVM still know where a cpu was when it faulted? Not on AMD's processors, whose state is
+ * undefined after a shutdown (APM 2, Shutdown Intercept). One act tells for all. */
+static gboolean knows_places_of_faults(void)
+{
+    static gsize answer;
+    g_autoptr(GError) error = NULL;
+    CellCall call = { .op = ABI_JOB_CALL, .arg = { ACT_undefined_instruction } };
+
+    if (g_once_init_enter(&answer)) {
+        g_autoptr(Cell) cell = cell_start(&(CellConfig){ .arena = 16 << 20 }, &error);
+        g_assert_no_error(error);
+        g_assert_false(cell_call(cell, &call, &error));
+        g_assert_nonnull(strstr(error->message, FAULT));
+        g_once_init_leave(&answer,
+                          strstr(error->message, " in act_undefined_instruction+") ? 2 : 1);
+    }
+    return answer == 2;
+}
+
+/* The words that an act's error, message, must have. */
+static const char *wanted_words(const Row *row, gboolean kvm, const char *message)
+{
+    const char *words = !kvm && row->process ? row->process : row->kvm;
+    gboolean names_place = g_str_has_prefix(words, FAULT " in ") || g_str_has_prefix(words, " in ");
+
+    return kvm && names_place && strstr(message, FAULT) && !knows_places_of_faults() ? FAULT
+                                                                                     : words;
+}
+
 static void test_act(gconstpointer data)
 {
     const Case *c = data;
@@ -283,10 +312,10 @@ static void test_act(gconstpointer data)
         g_assert_true(good);
         check_good_end(cell, row, &call);
     } else {
-        const char *words = !c->kvm && row->process ? row->process : row->kvm;
         g_assert_false(good);
         g_assert_error(error, CELL_ERROR, row->code);
         g_assert_true(g_str_has_prefix(error->message, "Image cell stopped: "));
+        const char *words = wanted_words(row, c->kvm, error->message);
         if (!strstr(error->message, words)) {
             g_test_message("%s", error->message);
         }
