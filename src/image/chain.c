@@ -8,19 +8,63 @@
 #include "image/image-private.h"
 #include "image/words.h"
 
+/* Do overrides say which file the layer below img is, so that what the image records does not count? */
+static gboolean names_file(const Image *img)
+{
+    return img->backing_options != NULL &&
+           options_get(img->backing_options, "file.filename") != NULL;
+}
+
+/* The value of an option of the node whose options begin with prefix. */
+static const char *node_option(const ImageOptions *options, const char *prefix, const char *name)
+{
+    g_autofree char *key = g_strconcat(prefix, name, NULL);
+
+    return options_get_string(options, key);
+}
+
+/* Give the recorded name to the node that takes it: the first that is no format, from the top. */
+static gboolean place_name(ImageOptions *options, const char *format, const char *driver,
+                           const char *path, GError **error)
+{
+    const char *taker = format != NULL ? format : options_get_string(options, "driver");
+    gboolean is_format = taker == NULL || driver_kind(taker) == DRIVER_FORMAT;
+    g_autoptr(GString) prefix = g_string_new(NULL);
+    g_autofree char *name_key = NULL, *driver_key = NULL;
+
+    while (is_format) {
+        g_string_append(prefix, "file.");
+        taker = node_option(options, prefix->str, "driver");
+        is_format = taker != NULL && driver_kind(taker) == DRIVER_FORMAT;
+    }
+    if (node_option(options, prefix->str, "filename") != NULL) {
+        g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_NAME,
+                            "Can't specify 'file' and 'filename' options at the same time");
+        return FALSE;
+    }
+    name_key = g_strconcat(prefix->str, "filename", NULL);
+    driver_key = g_strconcat(prefix->str, "driver", NULL);
+    options_set_string(options, name_key, path);
+    if (driver != NULL && taker == NULL) {
+        options_set_string(options, driver_key, driver);
+    }
+    return TRUE;
+}
+
 /* Options for the layer below img: from its record, with what the user overrode. *ret_format
  * is borrowed. NULL and an error if the name makes no sense. */
 static ImageOptions *backing_options(Image *img, const char **ret_format, GError **error)
 {
-    const char *name = img->backing_full;
-    ImageOptions *options;
+    const char *name = img->backing_full, *driver;
+    g_autoptr(ImageOptions) options = NULL;
+    g_autofree char *path = NULL;
 
     *ret_format = NULL;
     /* The user's word counts more than the image's. */
     if (img->backing_options == NULL || options_get(img->backing_options, "driver") == NULL) {
         *ret_format = img->backing_format;
     }
-    if (img->backing_options != NULL && options_has_prefix(img->backing_options, "file")) {
+    if (name == NULL || names_file(img)) {
         return options_copy(img->backing_options);
     }
     if (!gate_allows(img, GATE_BACKING, name, error)) {
@@ -28,26 +72,18 @@ static ImageOptions *backing_options(Image *img, const char **ret_format, GError
     }
     if (g_str_has_prefix(name, "json:")) {
         options = options_from_json(name + strlen("json:"), error);
-    } else {
-        const char *driver;
-        char *path;
-
-        if (!name_parse(name, &driver, &path, error)) {
-            return NULL;
+        for (guint i = 0; options != NULL && img->backing_options != NULL &&
+                          i < options_count(img->backing_options);
+             i++) {
+            options_set(options, options_nth(img->backing_options, i));
         }
-        options = options_new();
-        options_set_string(options, "file.filename", path);
-        if (driver != NULL) {
-            options_set_string(options, "file.driver", driver);
-        }
-        g_free(path);
+        return g_steal_pointer(&options);
     }
-    for (guint i = 0;
-         options != NULL && img->backing_options != NULL && i < options_count(img->backing_options);
-         i++) {
-        options_set(options, options_nth(img->backing_options, i));
+    if (!name_parse(name, &driver, &path, error)) {
+        return NULL;
     }
-    return options;
+    options = img->backing_options != NULL ? options_copy(img->backing_options) : options_new();
+    return place_name(options, *ret_format, driver, path, error) ? g_steal_pointer(&options) : NULL;
 }
 
 void image_safe_error(GError **error)
@@ -87,14 +123,6 @@ static Image *open_below(Image *img, ImageFlags more, GError **error)
     below->depth = img->depth + 1;
     below->above = img;
     below->node.force_share = img->node.force_share;
-    if (format != NULL && driver_kind(format) == DRIVER_PROTOCOL &&
-        options_get(options, "file.filename") != NULL) {
-        ImageOptions *file = options_take_prefix(options, "file");
-
-        options_remove(file, "driver");
-        options_free(options);
-        options = file;
-    }
     if (!image_open_node(below, options, format, error) ||
         !gate_no_loop(below, img->backing_full ? img->backing_full : below->path, error)) {
         image_safe_error(error);
@@ -163,8 +191,7 @@ static char *real_file(const Image *img, const char *name)
 /* Is name the backing file of img? */
 static gboolean names_backing(const Image *img, const char *name)
 {
-    gboolean replaced =
-        img->backing_options != NULL && options_has_prefix(img->backing_options, "file");
+    gboolean replaced = img->backing_name == NULL || names_file(img);
     const char *recorded = replaced ? img->backing->filename : img->backing_name;
     const char *full = replaced ? img->backing->filename : img->backing_full;
     char *a, *b;

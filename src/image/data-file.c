@@ -51,13 +51,16 @@ gboolean image_attach_data_file(Image *img, ImageOptions *data_options, GError *
     if (img->flags & IMAGE_NO_IO) {
         return TRUE;
     }
-    if (!(img->facts.flags & ABI_FACT_DATA_FILE)) {
-        return data_options == NULL ||
-               fail(error, "'data-file' can only be set for images with an external data file");
+    if (!(img->facts.flags & ABI_FACT_DATA_FILE) && data_options == NULL) {
+        return TRUE;
     }
+    /* what is given is opened before it is asked for */
     if (!open_data_file(img, data_options, &store, error) || !io_size(store.file, &size, error) ||
         !io_lock(store.file, image_lock_for(img, TRUE, FALSE), error)) {
         return FALSE;
+    }
+    if (!(img->facts.flags & ABI_FACT_DATA_FILE)) {
+        return fail(error, "'data-file' can only be set for images with an external data file");
     }
     if (io_writable(store.file)) {
         rights |= CELL_WRITE | CELL_GROW;

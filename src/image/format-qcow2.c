@@ -164,6 +164,10 @@ static gboolean take_data_file(ImageOptions *options, gboolean no_io, ImageOptio
 {
     g_autofree char *node = options_take_string(options, "data-file");
 
+    if (node != NULL && !no_io && options_has_prefix(options, "data-file")) {
+        return fail(error, "Cannot reference an existing block device with "
+                           "additional options or a new filename");
+    }
     if (node != NULL && !no_io) {
         g_autofree char *safe = words_printable(node, strlen(node));
 

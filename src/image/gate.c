@@ -29,13 +29,20 @@ gboolean gate_allows(const Image *img, GateUse use, const char *name, GError **e
     return TRUE;
 }
 
+/* Is what lies below what the image says, and nobody else? */
+static gboolean is_as_recorded(const Image *img)
+{
+    return !img->backing_none && img->backing_options == NULL;
+}
+
+/* Two layers with one file go on alike, and so for ever, unless somebody says what is below one. */
 gboolean gate_no_loop(const Image *img, const char *name, GError **error)
 {
-    if (img->cell == NULL) {
+    if (img->cell == NULL || !is_as_recorded(img)) {
         return TRUE; /* raw: nothing below */
     }
     for (const Image *above = img->above; above != NULL; above = above->above) {
-        if (above->cell != NULL && io_same_store(img->handles[0], above->handles[0]) &&
+        if (above->cell != NULL && is_as_recorded(above) && io_same_store(img->handles[0], above->handles[0]) &&
             io_slice_start(img->handles[0]) == io_slice_start(above->handles[0])) {
             g_autofree char *safe = words_printable(name, strlen(name));
 

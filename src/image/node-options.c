@@ -88,10 +88,11 @@ void node_options_hand_down(const ImageOptions *options, ImageOptions *below)
 }
 
 /* In the order of the dictionary, for the first that is wrong to be told. */
-static gboolean take_switches(ImageOptions *options, NodeOptions *node, GError **error)
+static gboolean take_switches(ImageOptions *options, NodeOptions *node, gboolean *ret_told_off,
+                              GError **error)
 {
     gboolean direct = (node->io & IO_NO_CACHE) != 0, no_flush = (node->io & IO_NO_FLUSH) != 0;
-    gboolean auto_read_only = FALSE;
+    gboolean auto_read_only = FALSE, told = options_get(options, "read-only") != NULL;
     gboolean *const values[] = { &direct, &no_flush, &node->read_only, &auto_read_only,
                                  &node->force_share };
 
@@ -108,6 +109,7 @@ static gboolean take_switches(ImageOptions *options, NodeOptions *node, GError *
             }
         }
     }
+    *ret_told_off = told && !node->read_only;
     set_flag(&node->io, IO_NO_CACHE, direct);
     set_flag(&node->io, IO_NO_FLUSH, no_flush);
     return TRUE;
@@ -116,10 +118,13 @@ static gboolean take_switches(ImageOptions *options, NodeOptions *node, GError *
 gboolean node_options_take(ImageOptions *options, NodeOptions *node, gboolean writing,
                            gboolean needs_filename, GError **error)
 {
-    if (!take_switches(options, node, error)) {
+    gboolean told_off;
+
+    if (!take_switches(options, node, &told_off, error)) {
         return FALSE;
     }
-    if (node->force_share && writing && !node->read_only) {
+    /* read-only=off asks for writing, also where nothing is to be written */
+    if (node->force_share && (writing ? !node->read_only : told_off)) {
         return fail(error, "force-share=on can only be used with read-only images");
     }
     if (needs_filename) {

@@ -202,6 +202,11 @@ static gboolean take_backing(Image *img, ImageOptions *options, GError **error)
     if (img->flags & IMAGE_NO_BACKING) {
         return TRUE; /* overrides are left, and so unknown */
     }
+    if (options_get(options, "backing") != NULL && options_has_prefix(options, "backing")) {
+        return fail(error, IMAGE_ERROR_OPEN,
+                    "Could not open backing file: Cannot reference an existing block device with "
+                    "additional options or a new filename");
+    }
     if (options_get(options, "backing") != NULL) {
         g_autofree char *node = options_take_string(options, "backing");
         g_autofree char *safe = words_printable(node, strlen(node));
@@ -212,7 +217,7 @@ static gboolean take_backing(Image *img, ImageOptions *options, GError **error)
                     safe, safe);
         return FALSE;
     }
-    if (options_has_prefix(options, "backing")) {
+    if (options_has_prefix(options, "backing") && !img->backing_none) {
         img->backing_options = options_take_prefix(options, "backing");
         if (img->cell == NULL) {
             return fail(error, IMAGE_ERROR_OPEN, "Driver doesn't support backing files");
