@@ -154,6 +154,7 @@ static void test_refused(void)
         { .kind = ABI_EXT_COOKED, .guest_offset = 512, .length = 65536, .stored_length = 10 },
         { .kind = ABI_EXT_COOKED, .guest_offset = 0, .length = 65536, .stored_length = 65536 },
         { .kind = ABI_EXT_COOKED, .guest_offset = 0, .length = 65536, .stored_length = 0 },
+        { .kind = ABI_EXT_COOKED, .guest_offset = 65536, .length = 0 },
         { .kind = ABI_EXT_HOLE, .guest_offset = 0, .length = 65536 },
         { .kind = 99, .guest_offset = 0, .length = 65536 },
         { .kind = ABI_EXT_LINK, .guest_offset = G_MAXUINT64, .length = G_MAXUINT64 },

@@ -393,7 +393,7 @@ ABI_AT(abi_extent, codec, 40);
  *   LINK     first: ranges whose data the host has written since (as answered)
  *   ABORT    ranges whose write failed
  *   DATA     a guest range the host wants to write plainly
- *   COOKED   one whole cluster, stored_length coded bytes
+ *   COOKED   one whole cluster, stored_length coded bytes; nothing at 0: there are no more
  *   ZERO     a guest range shall read as zeros (may be answered with FILL_ZERO
  *            or DATA|zero steps for parts of clusters)
  *   DISCARD

@@ -61,11 +61,22 @@ static gboolean take_backing(ConvertTarget *t, CreateOptions *options, guint n_s
     return TRUE;
 }
 
+/* Formats that are never compressed, and what is no format but bytes. */
+static gboolean is_plain_only(const char *name)
+{
+    const ImageFormat *format = format_by_name(name);
+
+    return format == NULL || (format->manners & FORMAT_PLAIN_ONLY) != 0;
+}
+
 static gboolean check_compression(const ConvertTarget *t, const CreateOptions *options,
                                   GError **error)
 {
     if (!t->compress) {
         return TRUE;
+    }
+    if (is_plain_only(t->format)) {
+        return refuse(error, "Compression not supported for this file format%s", "");
     }
     if (is_on(options, "encryption") || is_given(options, "encrypt.format")) {
         return refuse(error, "Compression and encryption not supported at the same time%s", "");
@@ -91,14 +102,6 @@ static gboolean check_bitmaps(const ConvertTarget *t, GPtrArray *sources, GError
     return bitmaps != NULL && (t->skip_broken || copy_bitmaps_check(bitmaps, error));
 }
 
-/* Formats that are never compressed, and what is no format but bytes. */
-static gboolean is_plain_only(const char *name)
-{
-    const ImageFormat *format = format_by_name(name);
-
-    return format == NULL || (format->manners & FORMAT_PLAIN_ONLY) != 0;
-}
-
 static gboolean create(ConvertTarget *t, GPtrArray *sources, guint64 total, GError **error)
 {
     g_autoptr(CreateOptions) options = NULL;
@@ -111,9 +114,6 @@ static gboolean create(ConvertTarget *t, GPtrArray *sources, guint64 total, GErr
         !create_options_set(options, "size", size, error) ||
         !take_backing(t, options, sources->len, error) || !check_compression(t, options, error)) {
         return FALSE;
-    }
-    if (t->compress && is_plain_only(t->format)) {
-        return refuse(error, "Compression not supported for this file format%s", "");
     }
     if (!check_bitmaps(t, sources, error)) {
         return FALSE;
@@ -154,21 +154,15 @@ static gboolean check_opened(ConvertTarget *t, guint64 total, GError **error)
 {
     guint32 flags = image_facts(t->img)->flags;
 
-    if (t->exists && image_size(t->img) < total) {
-        return refuse(error, "output file is smaller than input file%s", "");
-    }
-    if (t->exists && t->compress && (flags & ABI_FACT_CAN_COMPRESS) == 0) {
-        return refuse(error, "Compression not supported for this file format%s", "");
-    }
     if (t->bitmaps && (flags & ABI_FACT_BITMAPS) == 0) {
         return refuse(error, "Format driver '%s' does not support bitmaps",
                       image_format_name(t->img));
     }
-    if (t->claimed_zero && t->has_backing) {
-        return refuse(error,
-                      "Cannot use --target-is-zero when the destination image has a "
-                      "backing file%s",
-                      "");
+    if (t->exists && t->compress && (flags & ABI_FACT_CAN_COMPRESS) == 0) {
+        return refuse(error, "Compression not supported for this file format%s", "");
+    }
+    if (t->exists && image_size(t->img) < total) {
+        return refuse(error, "output file is smaller than input file%s", "");
     }
     return TRUE;
 }
@@ -181,6 +175,12 @@ gboolean convert_target_open(ConvertTarget *t, GPtrArray *sources, guint64 total
 
     if (t->exists) {
         t->has_backing = t->backing != NULL;
+        if (t->claimed_zero && t->has_backing) {
+            return refuse(error,
+                          "Cannot use --target-is-zero when the destination image has a "
+                          "backing file%s",
+                          "");
+        }
         if (t->has_backing && sources->len > 1) {
             return refuse(error,
                           "Having a backing file for the target makes no sense when "

@@ -287,6 +287,22 @@ void copy_engine_settle(CopyEngine *e, const CopyTask *task)
     }
 }
 
+/* All coded clusters are stored. What is said of a target that cannot have any, and got none. */
+static gboolean end_coded(const CopyEngine *e, GError **error)
+{
+    const struct abi_extent end = { .kind = ABI_EXT_COOKED };
+    g_autoptr(GError) why = NULL;
+    struct abi_extent none;
+    guint count, taken;
+
+    if (!image_write_plan(e->job->target, &end, 1, &none, 1, &count, &taken, &why)) {
+        copy_work_fail(e->plan.work, COPY_FAILED_WRITE, image_size(e->job->target), why->message,
+                       error);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean copy_engine_finish(CopyEngine *e, GError **error)
 {
     g_autofree Talk *talk = g_new(Talk, 1);
@@ -302,7 +318,7 @@ gboolean copy_engine_finish(CopyEngine *e, GError **error)
         g_autoptr(GError) why = NULL;
         add_links(e, talk, G_MAXUINT64);
         if (!talk->n) {
-            return TRUE;
+            return !e->plan.codec || e->error || end_coded(e, error);
         }
         gboolean stalled;
         if (!ask(e, talk, &stalled, &why)) {

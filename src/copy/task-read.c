@@ -2,6 +2,7 @@
 /* The first half of a task: from the source's runs to what the target shall be asked. */
 #include "config.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -237,6 +238,13 @@ gboolean copy_task_code(CopyTask *task, const CopyPlan *plan, const guint *piece
     return TRUE;
 }
 
+/* A part of a cluster that is not its last: coded clusters are whole. */
+static gboolean is_cut_off(const CopyPlan *plan, const CopyPiece *piece)
+{
+    return piece->length < plan->cluster &&
+           piece->start + piece->length < image_size(plan->job->target);
+}
+
 /* The pieces of a compressed target are clusters, or long zeros. */
 static void judge_compressed(CopyTask *task, const CopyPlan *plan, guint worker)
 {
@@ -253,7 +261,8 @@ static void judge_compressed(CopyTask *task, const CopyPlan *plan, guint worker)
             (piece->kind == COPY_PIECE_ZERO ||
              (plan->job->sparse && bytes_are_zero(piece_bytes(task, piece), piece->length)));
         /* Order is kept: what waits to be coded comes before zeros the target is told of. */
-        if (n && (!piece || n == batch || (zero && !plan->zero_init))) {
+        gboolean cut_off = piece && !zero && is_cut_off(plan, piece);
+        if (n && (!piece || n == batch || cut_off || (zero && !plan->zero_init))) {
             g_autoptr(GError) why = NULL;
             if (!copy_task_code(task, plan, pieces, n, &used, worker, &why)) {
                 const CopyPiece *first = &g_array_index(task->pieces, CopyPiece, pieces[0]);
@@ -263,6 +272,12 @@ static void judge_compressed(CopyTask *task, const CopyPlan *plan, guint worker)
                 return;
             }
             n = 0;
+        }
+        if (cut_off) {
+            g_clear_error(&task->error);
+            copy_work_fail(plan->work, COPY_FAILED_WRITE, piece->start, g_strerror(EINVAL),
+                           &task->error);
+            return;
         }
         if (zero) {
             copy_task_ask_zeros(task, plan, piece, piece->start, piece->length);

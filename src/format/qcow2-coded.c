@@ -12,6 +12,10 @@ int qcow2_plan_coded(struct qcow2_plan *p, const struct abi_extent *q)
     if (st->has_data_file) {
         return qcow2_fail_errno(im, QCOW2_ENOTSUP);
     }
+    if (qcow2_is_coded_end(q)) {
+        st->writer->coded = true;
+        return FMT_OK;
+    }
     if (!qcow2_plan_has_room(p)) {
         return FMT_OK;
     }
@@ -30,7 +34,6 @@ int qcow2_plan_coded(struct qcow2_plan *p, const struct abi_extent *q)
     if (status) {
         return status;
     }
-    st->writer->coded = true;
     p->out[p->n] = *q;
     p->out[p->n].file_offset = at;
     p->out[p->n].flags = ABI_EXTF_OFFSET;

@@ -87,6 +87,9 @@ int qcow2_mark_dirty(struct fmt_image *im)
 /* Is the question one that can be asked of this image? */
 static bool is_sound(const struct qcow2_state *st, const struct abi_extent *q)
 {
+    if (qcow2_is_coded_end(q)) {
+        return true;
+    }
     if (!q->length || !range_fits(q->guest_offset, q->length, st->active.size)) {
         return false;
     }

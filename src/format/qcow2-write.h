@@ -85,7 +85,7 @@ struct qcow2_writer {
     bool creating;           /* failures are told as those of a new image */
     bool dead;               /* memory and disk do not agree: nothing may be written any more */
     bool published;          /* data was linked and not flushed since */
-    bool coded;              /* compressed clusters were written */
+    bool coded;              /* all compressed clusters were written */
     bool marked;             /* the dirty bit was set by us */
 
     struct qcow2_fall *falls; /* QCOW2_MAX_FALLS */
@@ -399,6 +399,11 @@ void qcow2_plan_open_tail(struct qcow2_plan *p, const struct qcow2_entry *e, uin
 /* One step; goes on with the one before where it can. There must be room. */
 void qcow2_plan_put(struct qcow2_plan *p, uint16_t kind, uint64_t guest, uint64_t length,
                     uint64_t host);
+/* Nothing to store: coded clusters have come to an end. */
+static inline bool qcow2_is_coded_end(const struct abi_extent *q)
+{
+    return q->kind == ABI_EXT_COOKED && !q->length && !q->guest_offset;
+}
 int qcow2_plan_coded(struct qcow2_plan *p, const struct abi_extent *q);
 /* The end of the last cluster is to be filled now, up to guest. */
 void qcow2_plan_tail(struct qcow2_plan *p, uint64_t guest);
