@@ -201,9 +201,25 @@ static int flip_l1_flag(struct qcow2_check *c, uint64_t index)
     return status;
 }
 
-static int check_copied_l2(struct qcow2_check *c, uint64_t l2_offset)
+/* The flag of an entry of an L2 table; right where there is none. */
+static int examine_l2_flag(struct qcow2_check *c, uint64_t entry, struct flag *ret)
 {
-    const struct qcow2_state *st = c->st;
+    uint64_t offset = entry & QCOW2_L2_OFFSET;
+
+    *ret = (struct flag){ true, true, 1 };
+    if ((entry & QCOW2_COMPRESSED) || (!offset && !c->st->has_data_file)) {
+        return FMT_OK;
+    }
+    if (c->st->has_data_file) {
+        ret->right = (entry & QCOW2_COPIED) || !offset;
+        return FMT_OK;
+    }
+    return examine_flag(c, entry, offset, ret);
+}
+
+/* Turn over the flags that are wrong. */
+static int mend_copied_l2(struct qcow2_check *c, uint64_t l2_offset)
+{
     struct qcow2_l2_walk w;
     const uint8_t *p;
     int status;
@@ -211,26 +227,14 @@ static int check_copied_l2(struct qcow2_check *c, uint64_t l2_offset)
     qcow2_l2_walk_begin(c, l2_offset, &w);
     while (!(status = qcow2_l2_walk_next(&w, &p)) && p) {
         uint64_t entry = be64_load(p);
-        uint64_t offset = entry & QCOW2_L2_OFFSET;
-        struct flag flag = { true, (entry & QCOW2_COPIED) || !offset, 1 };
-        if ((entry & QCOW2_COMPRESSED) || (!offset && !st->has_data_file)) {
-            continue;
-        }
-        if (!st->has_data_file) {
-            status = examine_flag(c, entry, offset, &flag);
-        }
+        struct flag flag;
+
+        status = examine_l2_flag(c, entry, &flag);
         if (!status && !flag.right) {
-            uint64_t bitmap = st->extended_l2 ? be64_load(p + 8) : 0;
-            bool mended = false;
-            if (c->fixing) {
-                status = qcow2_l2_walk_set(&w, entry ^ QCOW2_COPIED, bitmap, &mended);
-            }
-            if (!status) {
-                status = tell_flag(c, mended, mended ? QCOW2_C_DATA_MENDED : QCOW2_C_COPIED_DATA,
-                                   entry, flag.refcount, 0);
-            }
+            uint64_t bitmap = c->st->extended_l2 ? be64_load(p + 8) : 0;
+            status = qcow2_l2_walk_set(&w, entry ^ QCOW2_COPIED, bitmap);
         }
-        if (status) {
+        if (status || (w.examined && !w.writable)) {
             break;
         }
     }
@@ -241,6 +245,33 @@ static int check_copied_l2(struct qcow2_check *c, uint64_t l2_offset)
     }
     qcow2_l2_walk_end(&w);
     return status;
+}
+
+/* All that is wrong in a table is told before it is found out whether it may be changed. */
+static int check_copied_l2(struct qcow2_check *c, uint64_t l2_offset)
+{
+    struct qcow2_l2_walk w;
+    const uint8_t *p;
+    bool mend = false;
+    int status;
+
+    qcow2_l2_walk_begin(c, l2_offset, &w);
+    while (!(status = qcow2_l2_walk_next(&w, &p)) && p) {
+        uint64_t entry = be64_load(p);
+        struct flag flag;
+
+        status = examine_l2_flag(c, entry, &flag);
+        if (!status && !flag.right) {
+            mend = c->fixing;
+            status = tell_flag(c, mend, mend ? QCOW2_C_DATA_MENDED : QCOW2_C_COPIED_DATA, entry,
+                               flag.refcount, 0);
+        }
+        if (status) {
+            break;
+        }
+    }
+    qcow2_l2_walk_end(&w);
+    return status || !mend ? status : mend_copied_l2(c, l2_offset);
 }
 
 int qcow2_check_copied(struct qcow2_check *c)
@@ -258,12 +289,10 @@ int qcow2_check_copied(struct qcow2_check *c)
         }
         status = examine_flag(c, entry, l2, &flag);
         if (!status && !flag.right) {
-            if (c->fixing) {
+            status = tell_flag(c, c->fixing, c->fixing ? QCOW2_C_L2_MENDED : QCOW2_C_COPIED_L2, i,
+                               entry, flag.refcount);
+            if (!status && c->fixing) {
                 status = flip_l1_flag(c, i);
-            }
-            if (!status) {
-                status = tell_flag(c, c->fixing, c->fixing ? QCOW2_C_L2_MENDED : QCOW2_C_COPIED_L2,
-                                   i, entry, flag.refcount);
             }
         }
         if (!status && flag.known) {

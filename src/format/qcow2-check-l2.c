@@ -53,30 +53,57 @@ int qcow2_l2_walk_next(struct qcow2_l2_walk *w, const uint8_t **ret)
     return FMT_OK;
 }
 
-int qcow2_l2_walk_set(struct qcow2_l2_walk *w, uint64_t entry, uint64_t bitmap, bool *ret_done)
+/* May the table be changed where it lies? One that does not begin at a cluster needs both that it
+ * lies in. */
+static int examine_place(struct qcow2_l2_walk *w)
 {
     const struct qcow2_state *st = w->c->st;
+    uint64_t clusters = is_aligned(w->l2_offset, st->cluster_size) ? 1 : 2;
+    int status = qcow2_check_place(w->c->im, w->l2_offset >> st->header.cluster_bits, clusters,
+                                   QCOW2_PLACE_L2);
 
-    *ret_done = w->block;
+    if (status && status != FMT_E_CORRUPT_CLUSTER) {
+        return status;
+    }
+    w->examined = true;
+    w->writable = !status;
+    return FMT_OK;
+}
+
+/* The entry just read of a table that no piece of the cache holds; pieces that lie there too are
+ * written before and read anew after that. */
+static int set_unaligned(struct qcow2_l2_walk *w, const uint8_t *bytes)
+{
+    const struct qcow2_state *st = w->c->st;
+    struct fmt_image *im = w->c->im;
+    uint64_t at = w->l2_offset + (uint64_t)(w->index - 1) * st->l2_entry_size;
+    int status = qcow2_cache_write_back(im, QCOW2_KIND_L1);
+
+    if (!status) {
+        status = fmt_write(im->env, 0, at, bytes, st->l2_entry_size);
+    }
+    if (!status) {
+        qcow2_cache_drop(im, at, st->l2_entry_size);
+    }
+    return status;
+}
+
+int qcow2_l2_walk_set(struct qcow2_l2_walk *w, uint64_t entry, uint64_t bitmap)
+{
+    const struct qcow2_state *st = w->c->st;
+    uint8_t bytes[16];
+    int status = w->examined ? FMT_OK : examine_place(w);
+
+    if (status || !w->writable) {
+        return status;
+    }
+    be64_store(bytes, entry);
+    be64_store(bytes + 8, bitmap);
     if (!w->block) {
-        return FMT_OK;
+        return set_unaligned(w, bytes);
     }
-    if (!w->examined) {
-        int status =
-            qcow2_check_place(w->c->im, w->l2_offset >> st->header.cluster_bits, 1, QCOW2_PLACE_L2);
-        if (status && status != FMT_E_CORRUPT_CLUSTER) {
-            return status;
-        }
-        w->examined = true;
-        w->writable = !status;
-    }
-    if (w->writable) {
-        be64_store(w->block->data + w->at - st->l2_entry_size, entry);
-        if (st->extended_l2) {
-            be64_store(w->block->data + w->at - 8, bitmap);
-        }
-        qcow2_block_dirty(w->block);
-    }
+    __builtin_memcpy(w->block->data + w->at - st->l2_entry_size, bytes, st->l2_entry_size);
+    qcow2_block_dirty(w->block);
     return FMT_OK;
 }
 
@@ -131,11 +158,10 @@ static int check_compressed(struct qcow2_check *c, struct figures *f, uint64_t e
 static int mend_prealloc(struct qcow2_check *c, struct qcow2_l2_walk *w, uint64_t offset,
                          uint64_t bitmap)
 {
-    bool done;
     int status = qcow2_tell(c, QCOW2_C_PREALLOC_MENDED, offset, 0, 0);
 
     if (!status) {
-        status = qcow2_l2_walk_set(w, c->st->extended_l2 ? 0 : QCOW2_ZERO, bitmap, &done);
+        status = qcow2_l2_walk_set(w, c->st->extended_l2 ? 0 : QCOW2_ZERO, bitmap);
     }
     if (!status && !w->writable) {
         status = qcow2_tell(c, QCOW2_C_OVERLAP, 0, 0, 0);
@@ -150,7 +176,7 @@ static int mend_prealloc(struct qcow2_check *c, struct qcow2_l2_walk *w, uint64_
 static int tell_unaligned(struct qcow2_check *c, struct qcow2_l2_walk *w, uint64_t offset,
                           uint64_t bitmap, bool data, bool *ret_gone)
 {
-    *ret_gone = !data && (c->fixing & ABI_FIX_ERRORS) && w->block;
+    *ret_gone = !data && (c->fixing & ABI_FIX_ERRORS);
     if (*ret_gone) {
         return mend_prealloc(c, w, offset, bitmap);
     }

@@ -2,12 +2,6 @@
 /* spec "Snapshots": the table, checked and mended. */
 #include "format/qcow2-check.h"
 
-static int report(struct qcow2_check *c, int code, uint64_t value)
-{
-    struct abi_message m = { .code = code, .stream = ABI_STREAM_REPORT, .arg = { value } };
-    return fmt_message(c->im->env, c->messages, &m, 0, 0);
-}
-
 static bool is_mending(const struct qcow2_check *c)
 {
     return c->fix & ABI_FIX_ERRORS;
@@ -93,7 +87,7 @@ int qcow2_check_snapshot_table(struct qcow2_check *c)
 
     if (h->n_snapshots > QCOW2_MAX_SNAPSHOTS) {
         if (!is_mending(c)) {
-            report(c, QCOW2_C_SNAPSHOTS_LARGE, h->n_snapshots - QCOW2_MAX_SNAPSHOTS);
+            qcow2_report(c, QCOW2_C_SNAPSHOTS_LARGE, h->n_snapshots - QCOW2_MAX_SNAPSHOTS);
             return fmt_fail(env, QCOW2_E_SNAPSHOTS_LARGE);
         }
         status = discard(c, QCOW2_MAX_SNAPSHOTS, QCOW2_C_SNAPSHOTS_DISCARDED);
@@ -101,7 +95,7 @@ int qcow2_check_snapshot_table(struct qcow2_check *c)
     if (!status && (!is_aligned(h->snapshots_offset, c->st->cluster_size) ||
                     !range_fits(h->snapshots_offset, h->n_snapshots * (uint64_t)QCOW2_SNAPSHOT_HEAD,
                                 INT64_MAX))) {
-        report(c, QCOW2_C_SNAPSHOTS_OFFSET, 0);
+        qcow2_report(c, QCOW2_C_SNAPSHOTS_OFFSET, 0);
         return fmt_fail(env, QCOW2_E_SNAPSHOTS_OFFSET);
     }
     if (!status && !is_mending(c)) {
@@ -112,8 +106,9 @@ int qcow2_check_snapshot_table(struct qcow2_check *c)
         status = check_entries(c);
     }
     if (status <= QCOW2_E_SNAPSHOT_READ && status >= QCOW2_E_SNAPSHOT_TABLE_LARGE) {
-        report(c, status - QCOW2_C_TABLE_READ,
-               status == QCOW2_E_SNAPSHOT_READ ? env->result->io_errno : env->result->err_arg[0]);
+        qcow2_report(c, status - QCOW2_C_TABLE_READ,
+                     status == QCOW2_E_SNAPSHOT_READ ? env->result->io_errno
+                                                     : env->result->err_arg[0]);
     }
     c->ret->corruptions_fixed += c->mended_snapshots;
     return status;

@@ -101,7 +101,9 @@ static int refblock_outside(struct qcow2_check *c, uint64_t cluster, uint64_t in
     if (!status && error) {
         c->rebuild = true;
         c->ret->corruptions++;
-        return qcow2_tell(c, QCOW2_C_NO_RESIZE, error, 0, 0);
+        /* no file is asked for a size that no file has */
+        status = error == QCOW2_EINVAL ? FMT_OK : qcow2_report(c, QCOW2_C_FILE_RESIZE, error);
+        return status ? status : qcow2_tell(c, QCOW2_C_NO_RESIZE, error, 0, 0);
     }
     *ret_there = !status;
     c->ret->corruptions_fixed += *ret_there;

@@ -13,6 +13,11 @@ int qcow2_tell(struct qcow2_check *c, int code, uint64_t a0, uint64_t a1, uint64
     return tell(c, ABI_STREAM_ERR, code, a0, a1, a2, 0, 0);
 }
 
+int qcow2_report(struct qcow2_check *c, int code, uint64_t value)
+{
+    return tell(c, ABI_STREAM_REPORT, code, value, 0, 0, 0, 0);
+}
+
 int qcow2_tell_corrupt(struct qcow2_check *c, int code, uint64_t a0, uint64_t a1, uint64_t a2)
 {
     if (!c->first_turn) {

@@ -85,7 +85,9 @@ int qcow2_check_windows(struct fmt_image *im, uint32_t fix, uint64_t window, str
 
 /* A line on stderr. */
 int qcow2_tell(struct qcow2_check *c, int code, uint64_t a0, uint64_t a1, uint64_t a2);
-/* The same, counted as a corruption, in the first turn; nothing in a later one. */
+/* A line behind the program's name. */
+int qcow2_report(struct qcow2_check *c, int code, uint64_t value);
+/* As qcow2_tell(), counted as a corruption, in the first turn; nothing in a later one. */
 int qcow2_tell_corrupt(struct qcow2_check *c, int code, uint64_t a0, uint64_t a1, uint64_t a2);
 
 /* That a refcount block is not where a cluster begins, once for an image. */
@@ -143,10 +145,9 @@ struct qcow2_l2_walk {
 void qcow2_l2_walk_begin(struct qcow2_check *c, uint64_t l2_offset, struct qcow2_l2_walk *w);
 /* The next entry's bytes, NULL at the end. */
 int qcow2_l2_walk_next(struct qcow2_l2_walk *w, const uint8_t **ret);
-/* Replace the entry just read. *ret_done false: the table does not begin at a cluster.
- * Nothing is changed, and w->writable false, where it lies over another table: the image is
- * marked as corrupt then, and of no use any more. */
-int qcow2_l2_walk_set(struct qcow2_l2_walk *w, uint64_t entry, uint64_t bitmap, bool *ret_done);
+/* Replace the entry just read. Nothing is changed, and w->writable false, where the table lies over
+ * another one: the image is marked as corrupt then, and of no use any more. */
+int qcow2_l2_walk_set(struct qcow2_l2_walk *w, uint64_t entry, uint64_t bitmap);
 void qcow2_l2_walk_end(struct qcow2_l2_walk *w);
 
 /* ---- comparing with what the image says (qcow2-check-compare.c) ---- */

@@ -213,9 +213,13 @@ int qcow2_snapshot_call(struct fmt_image *im, struct props_reader in, struct pro
     }
     if (!status && (st->has_data_file || st->writer->n_promises)) {
         /* guest data outside of the file cannot be shared: there are none, whatever the table says */
-        status = props_word(args.action.data, args.action.length, "delete")
-                     ? fmt_fail(im->env, FMT_E_NO_SNAPSHOT)
-                     : qcow2_fail_errno(im, QCOW2_ENOTSUP);
+        if (props_word(args.action.data, args.action.length, "delete")) {
+            status = fmt_fail(im->env, FMT_E_NO_SNAPSHOT);
+        } else if (props_word(args.action.data, args.action.length, "apply") && st->bitmaps.n) {
+            status = fmt_fail(im->env, QCOW2_E_SNAPSHOT_BITMAPS);
+        } else {
+            status = qcow2_fail_errno(im, QCOW2_ENOTSUP);
+        }
     }
     for (uint32_t i = 0; !status && i < sizeof actions / sizeof *actions; i++) {
         if (props_word(args.action.data, args.action.length, actions[i].word)) {

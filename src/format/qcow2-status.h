@@ -143,7 +143,8 @@ enum qcow2_status {
     QCOW2_C_SNAPSHOTS_OVERHANG = -1143,   /* {0} snapshots */
     QCOW2_C_SNAPSHOTS_NOT_MENDED = -1144, /* {0} errno */
     QCOW2_C_OVERLAP = -1138,
-    QCOW2_C_OVERLAP_L2 = -1139, /* {0} errno */
+    QCOW2_C_OVERLAP_L2 = -1139,  /* {0} errno */
+    QCOW2_C_FILE_RESIZE = -1145, /* {0} errno */
     /* a check that could not read the snapshot table says why: QCOW2_E_SNAPSHOT_* lower by
      * this; {0} is the errno of QCOW2_E_SNAPSHOT_READ */
     QCOW2_C_TABLE_READ = 300,

@@ -17,7 +17,7 @@ static gboolean open_data_file(Image *img, ImageOptions *data_options, Store *st
     char *path;
 
     if (data_options == NULL) {
-        if (img->data_name == NULL || *img->data_name == '\0') {
+        if (img->data_name == NULL) {
             return fail(error, "'data-file' is required for this image");
         }
         if (!gate_allows(img, GATE_DATA_FILE, img->data_name, error) ||

@@ -199,6 +199,7 @@ static const WordsRow qcow2_rows[] = {
       "Repairing offset={0x}: Preallocated cluster is not properly aligned; L2 entry corrupted.",
       0 },
     { QCOW2_C_REFBLOCK_MENDED, 0, "Repairing refcount block {0} is outside image", 0 },
+    { QCOW2_C_FILE_RESIZE, 0, "Could not resize file: {0e}", 0 },
     { QCOW2_C_NO_RESIZE, 0, "ERROR could not resize image: {0e}", 0 },
     { QCOW2_C_COUNT_MENDED, 0, "Repairing cluster {0} refcount={1} reference={2}", 0 },
     { QCOW2_C_REBUILDING, 0, "Rebuilding refcount structure", 0 },
