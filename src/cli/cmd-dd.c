@@ -93,8 +93,9 @@ static guint64 product(guint64 a, guint64 b)
     return g_uint64_checked_mul(&p, a, b) ? p : G_MAXUINT64;
 }
 
-/* Which bytes of the source are copied. As with qemu-img, what is skipped is counted by "count". */
-static void choose_range(Image *source, guint64 *ret_start, guint64 *ret_end)
+/* Which bytes of the source are copied. As with qemu-img, what is skipped is counted by "count".
+ * FALSE: more is to be skipped than there is, which leaves nothing to copy and is no failure. */
+static gboolean choose_range(Image *source, guint64 *ret_start, guint64 *ret_end)
 {
     guint64 start = product((guint64)operand.skip, (guint64)operand.block);
     guint64 end = image_size(source);
@@ -102,13 +103,9 @@ static void choose_range(Image *source, guint64 *ret_start, guint64 *ret_end)
     if (operand.count_given) {
         end = MIN(end, product((guint64)operand.count, (guint64)operand.block));
     }
-    if (start > end) {
-        /* no failure: there is nothing to copy */
-        cli_error("%s: cannot skip to specified offset", operand.input);
-        start = end;
-    }
-    *ret_start = start;
+    *ret_start = MIN(start, end);
     *ret_end = end;
+    return start <= end;
 }
 
 /* The output must not be made of the file that is read, nor of one below it. */
@@ -167,13 +164,16 @@ static gboolean copy(Image *source, GError **error)
     g_autoptr(Image) target = NULL;
     g_autoptr(GError) late = NULL;
     CopyConvert job = { .sources = &source, .n_sources = 1, .is_dd = TRUE };
-    gboolean ok;
+    gboolean ok, can_skip;
 
     job.target_backing_size = G_MAXUINT64;
-    choose_range(source, &job.source_start, &job.source_end);
+    can_skip = choose_range(source, &job.source_start, &job.source_end);
     target = make_target(source, format, job.source_end - job.source_start, error);
     if (target == NULL) {
         return FALSE;
+    }
+    if (!can_skip) {
+        cli_error("%s: cannot skip to specified offset", operand.input);
     }
     job.target = target;
     job.target_direct = io_kind(image_file(target)) == IO_KIND_HOST_DEVICE;
