@@ -70,7 +70,7 @@ static void test_write_raw(void)
     g_assert_cmpstr(error->message, ==, "Input/output error");
     g_clear_error(&error);
     g_assert_true(image_flush(img, &error));
-    g_assert_true(image_truncate(img, 2 * MIB, ABI_PREALLOC_OFF, TRUE, &error));
+    g_assert_true(image_truncate(img, 2 * MIB, ABI_PREALLOC_OFF, TRUE, NULL, &error));
     g_assert_cmpuint(image_size(img), ==, 2 * MIB);
     g_assert_true(image_close(img, &error));
     g_assert_no_error(error);

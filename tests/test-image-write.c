@@ -291,7 +291,7 @@ static void test_truncate(void)
     }
     test_run("qemu-img create -q -f qcow2 t.img 1M");
     img = test_open("t.img", NULL, IMAGE_WRITE | IMAGE_RESIZE);
-    g_assert_true(image_truncate(img, 40 * MIB, ABI_PREALLOC_OFF, FALSE, &error));
+    g_assert_true(image_truncate(img, 40 * MIB, ABI_PREALLOC_OFF, FALSE, NULL, &error));
     g_assert_no_error(error);
     g_assert_cmpuint(image_size(img), ==, 40 * MIB);
     memset(buf, 9, MIB);

@@ -67,18 +67,16 @@ static Image *find_above(Image *top, const char *name, GError **error)
     return above;
 }
 
-/* The base is as large as the image, at least. Of what went wrong only the last reason is told. */
+/* The base is as large as the image, at least. Of what went wrong only the errno is told. */
 static gboolean grow_base(Image *top, Image *base, GError **error)
 {
-    g_autoptr(GError) why = NULL;
-    const char *reason;
+    gint code = 0;
 
     if (image_size(base) >= image_size(top) ||
-        image_truncate(base, image_size(top), ABI_PREALLOC_OFF, FALSE, &why)) {
+        image_truncate(base, image_size(top), ABI_PREALLOC_OFF, FALSE, &code, NULL)) {
         return TRUE;
     }
-    reason = strrchr(why->message, ':');
-    return refuse(error, "Block job failed: %s%s", reason != NULL ? reason + 2 : why->message, "");
+    return refuse(error, "Block job failed: %s%s", g_strerror(code), "");
 }
 
 /* Everything into the base, and on stable storage there. */

@@ -112,7 +112,8 @@ int cmd_resize(const CliCommand *self, int n_args, char **args)
         (spec = common_spec(args[0], opt.format, opt.image_opts, &error)) == NULL ||
         (img = image_open(spec, IMAGE_WRITE | IMAGE_RESIZE, 0, &error)) == NULL ||
         !new_size(&wanted, image_size(img), &size, &error) ||
-        !image_truncate(img, size, opt.preallocation, FALSE, &error) || !image_close(img, &error)) {
+        !image_truncate(img, size, opt.preallocation, FALSE, NULL, &error) ||
+        !image_close(img, &error)) {
         if (img != NULL) {
             /* what was begun shall be left in order */
             image_close(img, NULL);

@@ -106,7 +106,7 @@ gboolean image_amend(Image *img, GBytes *options, guint64 size, ImageAmendFlags 
         !call_driver(img, options, flags, &older, &tale, error)) {
         return FALSE;
     }
-    if (size != 0 && !image_truncate(img, size, ABI_PREALLOC_OFF, FALSE, error)) {
+    if (size != 0 && !image_truncate(img, size, ABI_PREALLOC_OFF, FALSE, NULL, error)) {
         return FALSE;
     }
     return !older || downgrade(img, flags, &tale, error);

@@ -170,8 +170,10 @@ gboolean image_store(Image *img, const struct abi_extent *step, const guint8 *by
 /* Do one step of a plan; bytes: those of DATA, else NULL. */
 gboolean image_do_step(Image *img, const struct abi_extent *e, const guint8 *bytes, GError **error);
 gboolean image_flush(Image *img, GError **error);
-/* exact: a device that is not just so big is an error, not only one that is too small. */
-gboolean image_truncate(Image *img, guint64 size, guint32 prealloc, gboolean exact, GError **error);
+/* exact: a device that is not just so big is an error, not only one that is too small. *ret_errno
+ * (may be NULL) goes with an error. */
+gboolean image_truncate(Image *img, guint64 size, guint32 prealloc, gboolean exact, gint *ret_errno,
+                        GError **error);
 
 /* Code n pieces on worker's codec cpu. DECODE and ENCODE as abi_codec, with host buffers. */
 typedef struct {

@@ -334,14 +334,20 @@ static gboolean fill_rest(Image *img, guint64 from, guint64 to, GError **error)
     return image_write(img, from, zeros, (gsize)(to - from), error) && image_flush(img, error);
 }
 
-gboolean image_truncate(Image *img, guint64 size, guint32 prealloc, gboolean exact, GError **error)
+gboolean image_truncate(Image *img, guint64 size, guint32 prealloc, gboolean exact, gint *ret_errno,
+                        GError **error)
 {
     /* of qemu-img: no disk is longer, whatever its format */
     const guint64 longest = 0x7fffffffc0000000;
     CellCall call = { .op = ABI_JOB_TRUNCATE, .arg = { size, prealloc } };
     guint64 old = img->size;
+    g_autoptr(GError) why = NULL;
+    gint unused;
 
+    ret_errno = ret_errno != NULL ? ret_errno : &unused;
+    *ret_errno = EIO;
     if (size > longest) {
+        *ret_errno = EFBIG;
         g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_IO,
                     "offset(%" G_GUINT64_FORMAT ") exceeds maximum(%" G_GUINT64_FORMAT ")", size,
                     longest);
@@ -351,14 +357,16 @@ gboolean image_truncate(Image *img, guint64 size, guint32 prealloc, gboolean exa
         call.arg[2] = ABI_TRUNCATE_ZERO;
     }
     if (img->cell == NULL) {
-        if (!truncate_raw(img, size, prealloc, exact, error)) {
+        if (!truncate_raw(img, size, prealloc, exact, &why)) {
+            *ret_errno = why->domain == IO_ERROR ? why->code : EINVAL;
+            g_propagate_error(error, g_steal_pointer(&why));
             return FALSE;
         }
     } else {
         if (!image_set_bound(img, size, error)) {
             return FALSE;
         }
-        if (!image_call_cell(img, &call, NULL, error)) {
+        if (!image_call_cell(img, &call, ret_errno, error)) {
             if (call.result.status == FMT_E_UNSUPPORTED) {
                 g_clear_error(error);
                 g_set_error(error, IMAGE_ERROR, IMAGE_ERROR_UNSUPPORTED,
