@@ -76,7 +76,8 @@ static gboolean open_new(Image *overlay, IoFlags cache, Image **ret_new, gboolea
     g_autofree char *full = image_resolve_name(image_exact_path(overlay), opt.backing);
     g_autoptr(ImageSpec) spec = NULL;
     g_autoptr(GError) why = NULL;
-    Image *above = image_above_backing(overlay, opt.backing);
+    /* the name as it counts from the folder of the overlay */
+    Image *above = image_above_backing(overlay, full);
 
     *ret_below = above != NULL;
     if (above != NULL) {
