@@ -124,6 +124,9 @@ static gboolean read_run(const CopyRun *run, guint64 offset, guint8 *bytes, gsiz
 {
     gboolean plain = run->extent.kind == ABI_EXT_DATA && run->extent.codec == ABI_CODEC_NONE;
 
+    if (run->stale) {
+        return image_refuse_stale(error);
+    }
     if (run->layer == NULL || (!run->data && (run->zero || !run->present))) {
         memset(bytes, 0, length);
         return TRUE;

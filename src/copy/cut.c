@@ -165,8 +165,9 @@ static gboolean ready(ConvertCutter *c, gboolean copied, GError **error)
     return TRUE;
 }
 
-/* Take length bytes from c->at on, whatever they are made of. */
-static gboolean take(ConvertCutter *c, guint64 length, GArray *parts, GError **error)
+/* Take length bytes from c->at on, whatever they are made of. zeros: nobody is asked for them. */
+static gboolean take(ConvertCutter *c, guint64 length, gboolean zeros, GArray *parts,
+                     GError **error)
 {
     while (length) {
         if (!ready(c, parts != NULL, error)) {
@@ -175,6 +176,7 @@ static gboolean take(ConvertCutter *c, guint64 length, GArray *parts, GError **e
         guint64 n = MIN(length, c->run.length);
         if (parts) {
             CopyPart part = { copy_run_part(&c->run, 0, n), NULL };
+            part.run.stale = part.run.stale && !zeros;
             g_array_append_val(parts, part);
         }
         c->run = copy_run_part(&c->run, n, c->run.length - n);
@@ -226,6 +228,7 @@ static gboolean convert_next(CopyCutter *cutter, CopyPiece *ret_piece, GArray *p
 {
     ConvertCutter *c = (ConvertCutter *)cutter;
     CopyPiece piece;
+    gboolean zeros;
 
     *ret_more = c->at < c->total;
     if (!*ret_more) {
@@ -239,6 +242,8 @@ static gboolean convert_next(CopyCutter *cutter, CopyPiece *ret_piece, GArray *p
                                         .length = c->unit_left,
                                         .unit = c->unit }
                          : next_unit(c);
+    /* what is read to fill a coded cluster is read, also where it is known to be zeros */
+    zeros = c->run.zero && piece.length >= c->cluster && piece.length <= c->run.length;
     if (piece.kind == COPY_PIECE_DATA) {
         guint64 whole = piece.length;
         if (c->split) {
@@ -248,7 +253,7 @@ static gboolean convert_next(CopyCutter *cutter, CopyPiece *ret_piece, GArray *p
         c->unit_left = whole - piece.length;
         piece.first_part = parts ? parts->len : 0;
     }
-    if (!take(c, piece.length, piece.kind == COPY_PIECE_DATA ? parts : NULL, error)) {
+    if (!take(c, piece.length, zeros, piece.kind == COPY_PIECE_DATA ? parts : NULL, error)) {
         return FALSE;
     }
     piece.n_parts = parts ? parts->len - piece.first_part : 0;

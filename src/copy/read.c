@@ -82,10 +82,11 @@ static gboolean read_group(CopyReader *reader, const CopyPart *parts, guint n, G
 {
     const CopyRun *run = &parts[0].run;
 
+    /* also zeros: who is asked for their bytes finds that the backing file is another one */
+    if (run->stale) {
+        return image_refuse_stale(error);
+    }
     if (is_stored(run)) {
-        if (run->stale) {
-            return image_refuse_stale(error);
-        }
         for (guint i = 0; i < n; i++) {
             reader->extents[i] = parts[i].run.extent;
         }
