@@ -96,6 +96,21 @@ static void fail_at(const Writer *w, guint64 guest, const GError *why)
     }
 }
 
+/* A place in the piece that a step is done for. What completes a cluster around a piece lies beside
+ * it. */
+static guint64 place_of(const CopyTask *task, const struct abi_extent *step)
+{
+    guint64 end = step->guest_offset + step->length;
+
+    if (piece_at(task, step->guest_offset)) {
+        return step->guest_offset;
+    }
+    if (step->guest_offset && piece_at(task, step->guest_offset - 1)) {
+        return step->guest_offset - 1;
+    }
+    return piece_at(task, end) ? end : step->guest_offset;
+}
+
 /* What a step means. FALSE with the error set when its bytes cannot be had. */
 static gboolean prepare(Writer *w, const struct abi_extent *step, Write *ret, guint8 **ret_owned,
                         GError **error)
@@ -247,7 +262,7 @@ static gboolean store_singly(Writer *w, guint first, guint end)
         g_autoptr(GError) why = NULL;
         Write write;
         if (!prepare(w, step, &write, &owned, &why)) {
-            fail_at(w, step->guest_offset, why);
+            fail_at(w, place_of(w->task, step), why);
             return FALSE;
         }
         if (!store_by_pieces(w, write, step->kind == ABI_EXT_COOKED)) {
@@ -300,7 +315,7 @@ static void run_steps(Writer *w)
         Write next;
         if (!prepare(w, step, &next, &owned, &why)) {
             if (do_write(w, &open, first, i)) {
-                fail_at(w, step->guest_offset, why);
+                fail_at(w, place_of(task, step), why);
             }
             return;
         }

@@ -16,6 +16,7 @@ typedef struct {
     Image *img;
     guint64 size;
     guint64 span; /* bytes of the guest that one look can tell about; 0: all */
+    gboolean joins_holes;
     struct abi_extent *extents;
     guint at, count;
     guint ask;       /* how many extents the next call asks for */
@@ -53,6 +54,8 @@ CopyWalk *copy_walk_new(Image *img, guint64 start, guint64 end, CopyWalkFlags fl
         walk->layers[i].img = img;
         walk->layers[i].size = image_size(img);
         walk->layers[i].span = image_facts(img)->look_span;
+        /* Looked at one by one, clusters that hold nothing would be many, and nothing shows it. */
+        walk->layers[i].joins_holes = walk->layers[i].span == image_facts(img)->cluster_size;
         walk->layers[i].ask = FIRST_EXTENTS;
         img = image_backing(img);
     }
@@ -141,7 +144,7 @@ static gboolean layer_extent(Layer *layer, guint64 at, guint64 end, struct abi_e
     guint64 skip = at - ret->guest_offset;
     ret->guest_offset += skip;
     ret->length -= skip;
-    if (layer->span) {
+    if (layer->span && (ret->kind == ABI_EXT_DATA || !layer->joins_holes)) {
         ret->length = MIN(ret->length, layer->span - at % layer->span);
     }
     if (ret->kind != ABI_EXT_COOKED) {

@@ -6,7 +6,8 @@
  * Runs come in guest order, without gaps. A run is one answer of one layer, cut
  * where a layer above it begins; neighbours that look alike are not joined.
  * Where runs end can be seen from outside, so a run of qcow2 also ends where
- * qemu-img's does: with the piece of the L2 table that it looks at.
+ * qemu-img's does: with the piece of the L2 table that it looks at; and data of
+ * vmdk with its grain: convert -S looks for zeros in each run by itself.
  * Layers are asked for many extents at once. Not thread-safe.
  */
 #ifndef INSTAR_COPY_WALK_H

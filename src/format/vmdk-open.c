@@ -61,6 +61,7 @@ void vmdk_tell(const struct vmdk_state *st, struct abi_facts *facts, struct prop
 {
     facts->virtual_size = st->size;
     facts->cluster_size = facts->subcluster_size = st->grain;
+    facts->look_span = st->grain;
     facts->flags = ABI_FACT_HAS_CLUSTER_SIZE | ABI_FACT_UNALLOCATED_ZERO | ABI_FACT_CONTENT_ID |
                    ABI_FACT_CAN_COMPRESS | /* qemu-img takes -c, and stores plain bytes */
 
