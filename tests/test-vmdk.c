@@ -267,15 +267,18 @@ static void test_pending(void)
     disk_make(&disk, "", SIZE);
     g_assert_true(disk_open(&disk, ABI_OPEN_WRITE));
     g_assert_cmpint(vmdk_driver.write(&disk.im, q, 2, steps, 8, &count, &taken), ==, FMT_OK);
-    g_assert_cmpuint(count, ==, 2);
+    /* the grain is stored whole */
+    g_assert_cmpuint(count, ==, 3);
     g_assert_cmpuint(taken, ==, 2);
-    g_assert_cmpuint(steps[1].file_offset, ==, steps[0].file_offset + 8192);
-    /* not shown before both are linked */
-    steps[0].kind = ABI_EXT_LINK;
-    g_assert_cmpint(vmdk_driver.write(&disk.im, steps, 1, NULL, 0, &count, &taken), ==, FMT_OK);
+    g_assert_cmpuint(steps[1].kind, ==, ABI_EXT_FILL_ZERO);
+    g_assert_cmpuint(steps[0].length + steps[1].length, ==, 65536);
+    g_assert_cmpuint(steps[2].file_offset, ==, steps[0].file_offset + 8192);
+    /* not shown before all are linked */
+    steps[0].kind = steps[1].kind = ABI_EXT_LINK;
+    g_assert_cmpint(vmdk_driver.write(&disk.im, steps, 2, NULL, 0, &count, &taken), ==, FMT_OK);
     disk_verify(&disk);
-    steps[1].kind = ABI_EXT_ABORT;
-    g_assert_cmpint(vmdk_driver.write(&disk.im, steps + 1, 1, NULL, 0, &count, &taken), ==, FMT_OK);
+    steps[2].kind = ABI_EXT_ABORT;
+    g_assert_cmpint(vmdk_driver.write(&disk.im, steps + 2, 1, NULL, 0, &count, &taken), ==, FMT_OK);
     disk_verify(&disk);
     g_assert_true(disk_write(&disk, 0, 4096, 7));
     disk_verify(&disk);

@@ -107,9 +107,14 @@ void disk_poke(Disk *disk, guint64 offset, const void *bytes, gsize length)
 gboolean disk_read(Disk *disk, guint64 offset, guint8 *bytes, guint64 length)
 {
     struct abi_extent e[MAX_STEPS];
-    guint64 next = offset, end = offset + length;
+    guint64 inside = disk->facts.virtual_size - MIN(offset, disk->facts.virtual_size);
+    guint64 next = offset, end;
     guint32 count;
 
+    /* the last grain may reach behind the end of the disk */
+    memset(bytes, 0, length);
+    length = MIN(length, inside);
+    end = offset + length;
     while (offset < end) {
         if (!done(disk, vmdk_driver.extents(&disk->im, offset, end - offset, 0, e, MAX_STEPS,
                                             &count, &next))) {

@@ -52,9 +52,12 @@ static struct vmdk_header layout(uint64_t size, bool zeroed, uint64_t *ret_table
     return h;
 }
 
+/* head: the header and the text, of which the sectors that say something take space. */
 static int write_image(struct fmt_image *im, const struct vmdk_header *h, uint64_t n_tables,
                        uint8_t *head, uint8_t *chunk)
 {
+    const struct vmdk_text text =
+        vmdk_text_of((const char *)head + VMDK_TEXT_OFFSET, VMDK_TEXT_SIZE);
     int status = fmt_truncate(im->env, 0, h->overhead * VMDK_SECTOR, ABI_PREALLOC_OFF);
 
     if (!status) {
@@ -66,7 +69,9 @@ static int write_image(struct fmt_image *im, const struct vmdk_header *h, uint64
     /* what makes it an image comes last */
     if (!status) {
         vmdk_header_store(h, head);
-        status = fmt_write(im->env, 0, 0, head, VMDK_TEXT_OFFSET + VMDK_TEXT_SIZE);
+        /* with the zero behind it */
+        status = fmt_write(im->env, 0, 0, head,
+                           VMDK_TEXT_OFFSET + align_up((uint64_t)text.length + 1, VMDK_SECTOR));
     }
     return status;
 }

@@ -121,10 +121,11 @@ int vmdk_header_read(struct fmt_image *im, uint64_t file_size, struct vmdk_heade
     return ret->gd == VMDK_GD_AT_END ? read_footer(im, file_size, ret) : FMT_OK;
 }
 
-/* A directory must lie where a file can have bytes. */
+/* A directory must lie where a file can have bytes. As with qemu-img, what does not fit into 64 bits
+ * of its place is lost. */
 static int judge_place(struct fmt_image *im, uint64_t sector, uint64_t length, int code)
 {
-    if (sector <= VMDK_MAX_CAPACITY && range_fits(sector * VMDK_SECTOR, length, INT64_MAX)) {
+    if (range_fits(sector * VMDK_SECTOR, length, VMDK_MAX_FILE)) {
         return FMT_OK;
     }
     im->env->result->io_errno = EIO_;

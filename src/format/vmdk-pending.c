@@ -116,7 +116,10 @@ int vmdk_pending_keep(struct fmt_image *im)
         if (status || p.missing) {
             w->pending[kept++] = p;
         } else if (!p.broken) {
-            status = vmdk_entry_set(im, p.guest, (uint32_t)(p.place / VMDK_SECTOR));
+            status = vmdk_store_new_id(im);
+            if (!status) {
+                status = vmdk_entry_set(im, p.guest, (uint32_t)(p.place / VMDK_SECTOR));
+            }
             w->grew = true;
         }
     }

@@ -2,7 +2,7 @@
 /* What the host has to do for one question. */
 #include "format/vmdk-write.h"
 
-/* Steps that one grain takes at most: what is old in front, the bytes, what is old behind. */
+/* Steps that one grain takes at most: what stands in front, the bytes, what stands behind. */
 #define GRAIN_STEPS 3u
 
 /* Bytes of one grain that a question is about. */
@@ -40,28 +40,28 @@ static void put_own(struct vmdk_plan *p, const struct part *part, uint64_t place
         place + (part->from - part->base));
 }
 
-/* A new grain. What nobody writes into it reads as zeros. */
+/* A new grain, which is stored whole, as qemu-img does it: around the bytes of the question stands
+ * what the guest saw there. What has to be read for that, and may fail, comes first. */
 static int plan_new(struct vmdk_plan *p, const struct part *part, bool has_old)
 {
     const struct vmdk_state *st = p->im->state;
-    uint64_t end = min_u64(part->base + st->grain, st->size), steps = 0;
+    uint64_t end = part->base + st->grain; /* also where the disk ends before */
+    uint16_t around = has_old ? ABI_EXT_FILL_OLD : ABI_EXT_FILL_ZERO;
     struct vmdk_pending *grain;
     int status = vmdk_pending_make(p->im, part->base, &grain);
 
     if (status) {
         return status;
     }
+    put(p, around, part->base, part->from, grain->place);
     if (has_old) {
-        put(p, ABI_EXT_FILL_OLD, part->base, part->from, grain->place);
-        steps += part->from - part->base;
+        put(p, around, part->end, end, grain->place + (part->end - part->base));
     }
     put_own(p, part, grain->place);
-    steps += part->end - part->from;
-    if (has_old) {
-        put(p, ABI_EXT_FILL_OLD, part->end, end, grain->place + (part->end - part->base));
-        steps += end - part->end;
+    if (!has_old) {
+        put(p, around, part->end, end, grain->place + (part->end - part->base));
     }
-    vmdk_pending_add(st->writer, grain, steps);
+    vmdk_pending_add(st->writer, grain, end - part->base);
     return FMT_OK;
 }
 
@@ -77,7 +77,7 @@ static int plan_in_place(struct vmdk_plan *p, const struct part *part, uint32_t 
         return fmt_fail(p->im->env, FMT_E_CORRUPT_CLUSTER);
     }
     put_own(p, part, place);
-    return FMT_OK;
+    return vmdk_store_new_id(p->im);
 }
 
 static int plan_part(struct vmdk_plan *p, const struct part *part)
@@ -106,7 +106,8 @@ static int plan_part(struct vmdk_plan *p, const struct part *part)
     }
     if (part->zero && (st->header.flags & VMDK_FLAG_ZEROED) && part->from == part->base &&
         part->end == min_u64(part->base + st->grain, st->size)) {
-        return vmdk_entry_set(p->im, part->base, VMDK_ENTRY_ZERO);
+        status = vmdk_store_new_id(p->im);
+        return status ? status : vmdk_entry_set(p->im, part->base, VMDK_ENTRY_ZERO);
     }
     if (!entry || vmdk_is_zero(st, entry)) {
         return plan_new(p, part, !entry && st->parent.length);

@@ -43,11 +43,20 @@ static int make_new_id(struct fmt_image *im, struct vmdk_writer *w)
     id += id == VMDK_NO_PARENT;
     id += id == st->id;
     id += id == VMDK_NO_PARENT;
-    if (!vmdk_text_set_id(st->text_bytes, VMDK_TEXT_SIZE, id)) {
-        return vmdk_fail_errno(im, VMDK_EINVAL);
+    w->has_new_id = vmdk_text_set_id(st->text_bytes, VMDK_TEXT_SIZE, id);
+    return w->has_new_id ? FMT_OK : vmdk_fail_errno(im, VMDK_EINVAL);
+}
+
+int vmdk_store_new_id(struct fmt_image *im)
+{
+    const struct vmdk_state *st = im->state;
+    struct vmdk_writer *w = st->writer;
+    int status = FMT_OK;
+
+    if (!w->stored_new_id) {
+        status = fmt_write(im->env, 0, VMDK_TEXT_OFFSET, st->text_bytes, VMDK_TEXT_SIZE);
+        w->stored_new_id = status == FMT_OK;
     }
-    int status = fmt_write(im->env, 0, VMDK_TEXT_OFFSET, st->text_bytes, VMDK_TEXT_SIZE);
-    w->has_new_id = status == FMT_OK;
     return status;
 }
 

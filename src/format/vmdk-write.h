@@ -33,7 +33,8 @@ struct vmdk_writer {
     uint64_t start; /* where the first new grain went, bytes */
     uint64_t end;   /* where the next one goes */
     bool grew;      /* grains up to end are named by tables */
-    bool has_new_id;
+    bool has_new_id;              /* in the text in memory */
+    bool stored_new_id;           /* and in the file */
     bool dirty;                   /* some table is changed */
     uint64_t question;            /* number of the present one */
     struct vmdk_pending *pending; /* by guest */
@@ -43,6 +44,9 @@ struct vmdk_writer {
 /* The writer of im, made when first asked for. */
 int vmdk_writer_get(struct fmt_image *im, struct vmdk_writer **ret);
 int vmdk_fail_errno(struct fmt_image *im, uint32_t error);
+/* To be called before anything that the guest sees changes, and not sooner: what cannot be written
+ * leaves the content, and so its id, as they were. */
+int vmdk_store_new_id(struct fmt_image *im);
 
 /* vmdk-pending.c */
 struct vmdk_pending *vmdk_pending_find(struct vmdk_writer *w, uint64_t guest);

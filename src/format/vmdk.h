@@ -32,6 +32,7 @@
 #define VMDK_MAX_TABLES (32u << 20)                 /* entries in a grain directory */
 #define VMDK_MAX_NAME 4095u                         /* bytes of parentFileNameHint */
 #define VMDK_MAX_CAPACITY (INT64_MAX / VMDK_SECTOR) /* sectors */
+#define VMDK_MAX_FILE 0x7fffffffc0000000ull         /* bytes: behind it qemu-img reads nothing */
 
 /* Where qemu-img looks for the text, and how much of it. */
 #define VMDK_TEXT_OFFSET 512u
