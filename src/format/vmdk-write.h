@@ -30,9 +30,9 @@ struct vmdk_pending {
 };
 
 struct vmdk_writer {
-    uint64_t start; /* where the first new grain went, bytes */
-    uint64_t end;   /* where the next one goes */
-    bool grew;      /* grains up to end are named by tables */
+    uint64_t start;               /* where the first new grain went, bytes */
+    uint64_t end;                 /* where the next one goes */
+    bool grew;                    /* grains up to end are named by tables */
     bool has_new_id;              /* in the text in memory */
     bool stored_new_id;           /* and in the file */
     bool dirty;                   /* some table is changed */
