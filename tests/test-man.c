@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "image/formats.h"
 
 static GHashTable *new_set(void)
 {
@@ -202,6 +203,44 @@ static void test_overview(gconstpointer data)
     g_assert_nonnull(strstr(pod, link));
 }
 
+/* The completion knows the formats that can be made and read here. */
+static void test_formats(void)
+{
+    g_autofree char *text = source_file("completions/instar-img");
+    g_autoptr(GRegex) regex = g_regex_new("\\bformats=\"([^\"]*)\"", 0, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+    g_autoptr(GHashTable) completed = new_set();
+    g_autoptr(GHashTable) known = new_set();
+
+    g_assert_true(g_regex_match(regex, text, 0, &match));
+    g_autofree char *words = g_match_info_fetch(match, 1);
+    g_auto(GStrv) names = g_strsplit(words, " ", -1);
+    for (char **name = names; *name != NULL; name++)
+        g_hash_table_add(completed, g_strdup(*name));
+    for (guint i = 0; format_nth(i) != NULL; i++) {
+        if (!(format_nth(i)->manners & FORMAT_NO_DRIVER))
+            g_hash_table_add(known, g_strdup(format_nth(i)->name));
+    }
+    assert_all_in(known, completed, "is not completed");
+    assert_all_in(completed, known, "is completed, but no format");
+}
+
+/* Nothing is described twice in one section of a page. */
+static void test_items(gconstpointer data)
+{
+    g_autofree char *name = g_strdup_printf("man/instar-img%s.pod", (const char *)data);
+    g_autofree char *pod = source_file(name);
+    g_auto(GStrv) lines = g_strsplit(pod, "\n", -1);
+    g_autoptr(GHashTable) items = new_set();
+
+    for (char **line = lines; *line != NULL; line++) {
+        if (g_str_has_prefix(*line, "=head"))
+            g_hash_table_remove_all(items);
+        else if (g_str_has_prefix(*line, "=item ") && !g_hash_table_add(items, g_strdup(*line)))
+            g_test_fail_printf("%s: twice in its section", *line);
+    }
+}
+
 static void add(const char *what, const CliCommand *command, GTestDataFunc function)
 {
     g_autofree char *path = g_strdup_printf("/man/%s/%s", what, command->name);
@@ -213,6 +252,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_set_nonfatal_assertions();
+    g_test_add_func("/man/formats", test_formats);
+    g_test_add_data_func("/man/items", "", test_items);
     for (const CliCommand *command = cli_commands; command->name != NULL; command++) {
         /* Names that only lead to a refusal have neither options nor a page. */
         if (command->options == NULL)
@@ -222,6 +263,8 @@ int main(int argc, char **argv)
         add("completion", command, test_completion);
         add("help", command, test_help);
         add("overview", command, test_overview);
+        g_autofree char *path = g_strdup_printf("/man/items/%s", command->name);
+        g_test_add_data_func_full(path, g_strconcat("-", command->name, NULL), test_items, g_free);
     }
     return g_test_run();
 }
