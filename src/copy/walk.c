@@ -17,6 +17,7 @@ typedef struct {
     guint64 size;
     guint64 span; /* bytes of the guest that one look can tell about; 0: all */
     gboolean joins_holes;
+    guint64 below; /* size of the layer below, 0: none */
     struct abi_extent *extents;
     guint at, count;
     guint ask;       /* how many extents the next call asks for */
@@ -58,6 +59,7 @@ CopyWalk *copy_walk_new(Image *img, guint64 start, guint64 end, CopyWalkFlags fl
         walk->layers[i].joins_holes = walk->layers[i].span == image_facts(img)->cluster_size;
         walk->layers[i].ask = FIRST_EXTENTS;
         img = image_backing(img);
+        walk->layers[i].below = img ? image_size(img) : 0;
     }
     walk->end = MIN(end, walk->layers[0].size);
     walk->at = MIN(start, walk->end);
@@ -146,6 +148,8 @@ static gboolean layer_extent(Layer *layer, guint64 at, guint64 end, struct abi_e
     ret->length -= skip;
     if (layer->span && (ret->kind == ABI_EXT_DATA || !layer->joins_holes)) {
         ret->length = MIN(ret->length, layer->span - at % layer->span);
+    } else if (layer->span && at < layer->below) {
+        ret->length = MIN(ret->length, align_up(layer->below, layer->span) - at);
     }
     if (ret->kind != ABI_EXT_COOKED) {
         ret->file_offset += skip;
@@ -230,7 +234,8 @@ gboolean copy_walk_next(CopyWalk *walk, CopyRun *ret_run, gboolean *ret_more, GE
         }
         left = MIN(left, run.extent.length);
         if (run.extent.kind != ABI_EXT_HOLE || i + 1 == walk->n_layers) {
-            run_from_extent(&run, layer, i, image_backing(layer->img) != NULL);
+            /* what begins behind the end of the layer below is not left to that */
+            run_from_extent(&run, layer, i, walk->at < layer->below);
             if ((walk->flags & COPY_WALK_HOLES) && run.data && run.has_offset) {
                 run.zero = copy_holes_look(&layer->holes, layer->img, run.file, run.offset, &left);
             }
