@@ -359,6 +359,7 @@ enum abi_extent_flags {
     ABI_EXTF_FRESH = 1 << 2, /* file range lies behind the old end of the file: reads as zeros */
     ABI_EXTF_UNMAP = 1 << 3, /* ZERO question: clusters may be given back */
     ABI_EXTF_CORRUPT = 1 << 4,
+    ABI_EXTF_STALE = 1 << 5, /* question: the backing file is not the one that the image is for */
 };
 
 /* A guest range and where its bytes are. For COOKED, guest_offset/length are

@@ -9,7 +9,7 @@
 struct part {
     uint64_t base; /* where the grain begins */
     uint64_t from, end;
-    bool zero, unmap;
+    bool zero, stale;
 };
 
 static void put(struct vmdk_plan *p, uint16_t kind, uint64_t guest, uint64_t end, uint64_t place)
@@ -48,8 +48,12 @@ static int plan_new(struct vmdk_plan *p, const struct part *part, bool has_old)
     uint64_t end = part->base + st->grain; /* also where the disk ends before */
     uint16_t around = has_old ? ABI_EXT_FILL_OLD : ABI_EXT_FILL_ZERO;
     struct vmdk_pending *grain;
-    int status = vmdk_pending_make(p->im, part->base, &grain);
 
+    if (has_old && part->stale) {
+        /* as qemu-img, also where nothing old is needed to complete it */
+        return vmdk_fail_errno(p->im, VMDK_EINVAL);
+    }
+    int status = vmdk_pending_make(p->im, part->base, &grain);
     if (status) {
         return status;
     }
@@ -119,7 +123,10 @@ int vmdk_plan(struct vmdk_plan *p, const struct abi_extent *question)
 {
     const struct vmdk_state *st = p->im->state;
     uint64_t at = question->guest_offset, end = at + question->length;
-    struct part part = { .zero = question->kind == ABI_EXT_ZERO };
+    struct part part = {
+        .zero = question->kind == ABI_EXT_ZERO,
+        .stale = (question->flags & ABI_EXTF_STALE) != 0,
+    };
     int status = FMT_OK;
 
     while (at < end && !status) {

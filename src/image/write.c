@@ -83,11 +83,18 @@ gboolean image_write_plan(Image *img, const struct abi_extent *in, guint n_in,
                           GError **error)
 {
     CellCall call = { .op = ABI_JOB_WRITE, .in = in, .out = out };
+    g_autofree struct abi_extent *marked = NULL;
 
     if (img->cell == NULL) {
         return raw_plan(img, in, n_in, out, max, ret_count, ret_taken, error);
     }
     n_in = MIN(n_in, ABI_MAX_EXTENTS);
+    if (img->stale) {
+        call.in = marked = g_memdup2(in, n_in * sizeof *in);
+        for (guint i = 0; i < n_in; i++) {
+            marked[i].flags |= ABI_EXTF_STALE;
+        }
+    }
     max = MIN(max, ABI_MAX_EXTENTS);
     call.in_length = n_in * sizeof *in;
     call.arg[0] = n_in;
