@@ -71,6 +71,7 @@ int cli_main(int argc, char **argv)
 
     occupy_standard_descriptors();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like others */
     set_program_name(argc > 0 ? argv[0] : "qemu-img");
     status = finish_output(run(argc, argv));
     cell_print_stats();

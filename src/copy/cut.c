@@ -195,6 +195,16 @@ static CopyPieceKind kind_of(const ConvertCutter *c)
     return c->run.data ? COPY_PIECE_DATA : COPY_PIECE_BACKING;
 }
 
+/* How much of length bytes from c->at on waits for the next turn, for that to begin with a cluster
+ * of the source: no cluster is read twice then. */
+static guint64 tail_of(const ConvertCutter *c, guint64 length)
+{
+    guint32 cluster = image_facts(c->job->sources[c->source])->cluster_size;
+    guint64 tail = cluster ? (source_at(c) + length) % cluster : 0;
+
+    return c->job->is_dd || length <= tail ? 0 : tail;
+}
+
 /* What qemu-img would do next, in one go. */
 static CopyPiece next_unit(const ConvertCutter *c)
 {
@@ -205,6 +215,7 @@ static CopyPiece next_unit(const ConvertCutter *c)
         /* From there on zeros are treated in another way. */
         length = MIN(length, c->job->target_backing_size - c->at);
     }
+    length -= tail_of(c, length);
     if (c->cluster && length < c->cluster) {
         length = MIN(c->cluster, c->total - c->at);
         piece.kind = COPY_PIECE_DATA;

@@ -52,11 +52,35 @@ void qcow2_set_size(struct qcow2_state *st, uint64_t size)
     st->view = st->view.l1_offset == st->active.l1_offset ? st->active : st->view;
 }
 
+/* What is another code if a device refuses: it does not grow, and nothing is allocated on it. */
+static int code_of_device(const struct fmt_image *im, int code)
+{
+    static const struct {
+        int code, device;
+        uint32_t error;
+    } refusals[] = {
+        { QCOW2_E_RESIZE_FILE, QCOW2_E_RESIZE_DEVICE, QCOW2_EINVAL },
+        { QCOW2_E_RESIZE_DATA, QCOW2_E_RESIZE_DEVICE, QCOW2_EINVAL },
+        { QCOW2_E_RESIZE_FILE_ALLOC, QCOW2_E_RESIZE_DEVICE_ALLOC, QCOW2_ENOTSUP },
+        { QCOW2_E_RESIZE_FILE_ZEROS, QCOW2_E_RESIZE_DEVICE_ZEROS, QCOW2_ENOTSUP },
+        { QCOW2_E_RESIZE_DATA_ALLOC, QCOW2_E_RESIZE_DATA_DEVICE_ALLOC, QCOW2_ENOTSUP },
+        { QCOW2_E_RESIZE_DATA_ZEROS, QCOW2_E_RESIZE_DATA_DEVICE_ZEROS, QCOW2_ENOTSUP },
+    };
+
+    for (uint32_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        if (refusals[i].code == code && refusals[i].error == im->env->result->io_errno) {
+            return refusals[i].device;
+        }
+    }
+    return code;
+}
+
 int qcow2_tell_resize(struct fmt_image *im, int status, int code)
 {
     if (status != FMT_E_IO && status != FMT_E_CORRUPT_CLUSTER) {
         return status;
     }
+    code = code_of_device(im, code);
     return fmt_fail(im->env, code - (qcow2_writer(im)->creating ? QCOW2_E_IN_CREATE : 0));
 }
 

@@ -163,6 +163,22 @@ static gboolean create_data_file(Image *img, const ImageCreation *options, IoFla
     return attach_store(img, path, flags, bound, ret_handle, error);
 }
 
+/* Some devices take all and keep nothing. */
+static gboolean is_kept(const char *filename, const char *path, const ImageFormat *format,
+                        GError **error)
+{
+    const ImageFlags look = IMAGE_NO_BACKING | IMAGE_NO_IO | IMAGE_NO_LOCK | IMAGE_BARE_ERROR;
+    g_autoptr(ImageSpec) spec = NULL;
+    g_autoptr(Image) img = NULL;
+
+    if (!io_is_device(path)) {
+        return TRUE;
+    }
+    spec = image_spec_from_name(filename, format->name, error);
+    img = spec != NULL ? image_open(spec, look, 0, error) : NULL;
+    return img != NULL;
+}
+
 static gboolean create_format(const char *filename, const char *path, IoFlags flags,
                               const ImageFormat *format, guint64 size, GBytes *bytes,
                               const ImageCreation *options, GError **error)
@@ -192,7 +208,7 @@ static gboolean create_format(const char *filename, const char *path, IoFlags fl
          call_create(img, 0, size, props,
                      options->luks_secret ? options->luks_secret : options->key_secret, handle,
                      error) &&
-         image_close(img, error);
+         image_close(img, error) && is_kept(filename, path, format, error);
     if (!ok) {
         remove_store(path);
         if (data_path != NULL) {

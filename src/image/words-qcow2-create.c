@@ -73,6 +73,17 @@ static const WordsRow create_rows[] = {
     RESIZE(QCOW2_E_RESIZE_DATA, "Failed to resize file: {errno}"),
     RESIZE(QCOW2_E_RESIZE_DATA_ALLOC, "Could not preallocate new data: {errno}"),
     RESIZE(QCOW2_E_RESIZE_DATA_ZEROS, "Could not write zeros for preallocation: {errno}"),
+    RESIZE(QCOW2_E_RESIZE_DEVICE, "Cannot grow device files"),
+    RESIZE(QCOW2_E_RESIZE_DEVICE_ALLOC,
+           "Failed to resize underlying file: Preallocation mode 'falloc' unsupported for this "
+           "non-regular file"),
+    RESIZE(QCOW2_E_RESIZE_DEVICE_ZEROS,
+           "Failed to resize underlying file: Preallocation mode 'full' unsupported for this "
+           "non-regular file"),
+    RESIZE(QCOW2_E_RESIZE_DATA_DEVICE_ALLOC,
+           "Preallocation mode 'falloc' unsupported for this non-regular file"),
+    RESIZE(QCOW2_E_RESIZE_DATA_DEVICE_ZEROS,
+           "Preallocation mode 'full' unsupported for this non-regular file"),
     RESIZE(QCOW2_E_RESIZE_HEADER, "Failed to update the image size: {errno}"),
     { QCOW2_E_RESIZE_ZERO, 0, "Failed to zero out new clusters: {errno}", ENOTSUP },
     { QCOW2_E_RESIZE_SNAPSHOTS_V2, 0, "Can't resize a v2 image which has snapshots", ENOTSUP },

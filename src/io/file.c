@@ -153,7 +153,8 @@ static gboolean set_up(IoFile *file, GError **error)
     file->kind =
         file->type == S_IFBLK || file->type == S_IFCHR ? IO_KIND_HOST_DEVICE : IO_KIND_FILE;
     if (file->type == S_IFBLK && (file->flags & IO_WRITE) && device_is_read_only(file->fd)) {
-        return open_failed(file->path, file->flags, EACCES, error);
+        g_set_error(error, IO_ERROR, EACCES, "The device is not writable: %s", g_strerror(EACCES));
+        return FALSE;
     }
     status = fcntl(file->fd, F_GETFL);
     if (status < 0 || fcntl(file->fd, F_SETFL, status & ~O_NONBLOCK) < 0) {
