@@ -402,6 +402,9 @@ gboolean image_write_plan(Image *img, const struct abi_extent *in, guint n_in,
     img->plans++;
     for (; taken < n_in; taken++) {
         const struct abi_extent *q = &in[taken];
+        if (q->kind == ABI_EXT_COOKED && !q->length && !q->guest_offset) {
+            continue; /* coded clusters have come to an end */
+        }
         g_assert_cmpuint(q->length, >, 0);
         if (!size) {
             if (count == max) {

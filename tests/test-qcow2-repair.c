@@ -82,7 +82,8 @@ static const Row rows[] = {
       "Rebuilding refcount structure\nRepairing cluster 1 refcount=1 reference=0\n"
       "Repairing cluster 2 refcount=1 reference=0\nRepairing cluster 10 refcount=1 reference=0\n" },
     { "far-outside", 0x1008, 8, 1ull << 40, BOTH, 0, 1, 0,
-      "Repairing refcount block 1 is outside image\nERROR could not resize image: File too large\n"
+      "Repairing refcount block 1 is outside image\nCould not resize file: File too large\n"
+      "ERROR could not resize image: File too large\n"
       "Rebuilding refcount structure\nRepairing cluster 1 refcount=1 reference=0\n"
       "Repairing cluster 2 refcount=1 reference=0\n" },
 };

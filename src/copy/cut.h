@@ -5,10 +5,11 @@
  *
  * Where pieces begin and end decides which zeros are found, which clusters are
  * allocated, and which offset an error names, so they are cut as qemu-img cuts
- * them. For convert: where the source changes its answer, or at the last cluster of it in front of
- * that, at most 2 MiB of data at a time, whole clusters for a compressed target. For commit (cut-commit.c):
- * blocks of the base's clusters. For rebase (cut-rebase.c): what neither backing
- * file shows as zeros, and the overlay has not itself.
+ * them. For convert: where the source changes its answer, or at the last cluster
+ * of it in front of that, at most 2 MiB of data at a time, whole clusters for a
+ * compressed target. For commit (cut-commit.c): blocks of the base's clusters.
+ * For rebase (cut-rebase.c): what neither backing file shows as zeros, and the
+ * overlay has not itself.
  */
 #ifndef INSTAR_COPY_CUT_H
 #define INSTAR_COPY_CUT_H

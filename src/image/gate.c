@@ -42,7 +42,8 @@ gboolean gate_no_loop(const Image *img, const char *name, GError **error)
         return TRUE; /* raw: nothing below */
     }
     for (const Image *above = img->above; above != NULL; above = above->above) {
-        if (above->cell != NULL && is_as_recorded(above) && io_same_store(img->handles[0], above->handles[0]) &&
+        if (above->cell != NULL && is_as_recorded(above) &&
+            io_same_store(img->handles[0], above->handles[0]) &&
             io_slice_start(img->handles[0]) == io_slice_start(above->handles[0])) {
             g_autofree char *safe = words_printable(name, strlen(name));
 
