@@ -41,11 +41,29 @@ static void test_thousand(void)
     g_assert_cmpuint(n, ==, 91);
 }
 
+/* Equal steps: of 13 something is lost, of 11 nothing is. */
+static void test_sum(void)
+{
+    float sum = 0;
+
+    for (guint i = 0; i < 13; i++) {
+        sum = percent_sum(sum, 65536, 13 * 65536);
+    }
+    g_assert_cmpfloat(sum, <, 100.0f);
+    sum = 0;
+    for (guint i = 0; i < 11; i++) {
+        sum = percent_sum(sum, 65536, 11 * 65536);
+    }
+    g_assert_cmpfloat(sum, ==, 100.0f);
+    g_assert_cmpfloat(percent_sum(99.0f, 2, 10), ==, 100.0f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/percent/of", test_of);
     g_test_add_func("/percent/tells", test_tells);
     g_test_add_func("/percent/thousand", test_thousand);
+    g_test_add_func("/percent/sum", test_sum);
     return g_test_run();
 }

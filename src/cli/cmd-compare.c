@@ -46,6 +46,7 @@ const CliOption cmd_compare_options[] = {
 /* What the progress of a comparison needs to know. */
 typedef struct {
     guint64 common; /* bytes of the smaller image */
+    guint64 done;   /* bytes, at the last word */
     gboolean warned;
 } Tale;
 
@@ -66,7 +67,8 @@ static void tell(guint64 done, guint64 total, gpointer data)
     if (done > tale->common) {
         warn_sizes(tale);
     }
-    progress_update(done, total, NULL);
+    progress_add(done - tale->done, total);
+    tale->done = done;
 }
 
 static int conclude(const CopyCompare *job, Tale *tale)
@@ -107,7 +109,7 @@ static int conclude(const CopyCompare *job, Tale *tale)
 
 static int compare(Image *a, Image *b, char **names)
 {
-    Tale tale = { MIN(image_size(a), image_size(b)), FALSE };
+    Tale tale = { .common = MIN(image_size(a), image_size(b)) };
     CopyCompare job = {
         .a = a,
         .b = b,

@@ -11,6 +11,7 @@ static struct {
     gboolean shown;
     float least; /* percent between two lines */
     float last;  /* percent, as shown last */
+    float sum;   /* percent, of all that was added */
 } progress;
 
 static volatile sig_atomic_t asked;
@@ -34,7 +35,7 @@ void progress_prepare(gboolean shown, double least)
     sigaction(SIGUSR1, &action, NULL);
     progress.shown = shown;
     progress.least = (float)least;
-    progress.last = 0;
+    progress.last = progress.sum = 0;
 }
 
 void progress_first(void)
@@ -50,11 +51,8 @@ void progress_start(gboolean shown, double least)
     progress_first();
 }
 
-void progress_update(guint64 done, guint64 total, gpointer user_data)
+static void show(float percent)
 {
-    float percent = percent_of(done, total);
-
-    (void)user_data;
     if (asked) {
         asked = 0;
         print_line(stderr, percent, '\n');
@@ -63,6 +61,18 @@ void progress_update(guint64 done, guint64 total, gpointer user_data)
         progress.last = percent;
         print_line(stdout, percent, '\r');
     }
+}
+
+void progress_update(guint64 done, guint64 total, gpointer user_data)
+{
+    (void)user_data;
+    show(percent_of(done, total));
+}
+
+void progress_add(guint64 more, guint64 total)
+{
+    progress.sum = percent_sum(progress.sum, more, total);
+    show(progress.sum);
 }
 
 void progress_end(void)

@@ -16,6 +16,8 @@ void progress_first(void);
 /* done of total, any unit. Has CopyProgress's shape; user_data is not used. Safe from any thread,
  * one at a time. */
 void progress_update(guint64 done, guint64 total, gpointer user_data);
+/* The same of work that qemu-img adds up step by step, in single precision: more of total is done. */
+void progress_add(guint64 more, guint64 total);
 /* End the line. Without effect if nothing was begun. */
 void progress_end(void);
 
