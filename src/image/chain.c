@@ -138,8 +138,42 @@ static gboolean is_stale(const struct abi_facts *facts, const struct abi_facts *
            ((below->flags & ABI_FACT_CONTENT_ID) == 0 || below->content_id != facts->parent_id);
 }
 
-gboolean image_open_backing(Image *img, GError **error)
+gboolean image_wants_backing(const Image *img)
 {
+    return !(img->flags & IMAGE_NO_BACKING) && img->backing == NULL && !img->backing_none &&
+           (img->backing_name != NULL || img->backing_options != NULL);
+}
+
+static void prefix_levels(GError **error, guint levels)
+{
+    for (guint i = 0; i < levels; i++) {
+        g_prefix_error(error, "Could not open backing file: ");
+    }
+}
+
+/* Options that no layer knew: the lowest tells first. */
+static gboolean judge_left(Image *top, GError **error)
+{
+    g_autoptr(GPtrArray) layers = g_ptr_array_new();
+
+    for (Image *img = top; img != NULL; img = img->backing) {
+        g_ptr_array_add(layers, img);
+    }
+    for (guint i = layers->len; i-- > 0;) {
+        Image *img = layers->pdata[i];
+        g_autoptr(ImageOptions) left = g_steal_pointer(&img->left);
+
+        if (left != NULL && !node_options_done(left, img->format_name, FALSE, error)) {
+            prefix_levels(error, i);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+gboolean image_open_backing(Image *top, GError **error)
+{
+    Image *img = top;
     guint levels = 0;
 
     /* A loop, not a recursion: the depth is the image's to choose. */
@@ -147,19 +181,17 @@ gboolean image_open_backing(Image *img, GError **error)
         if (img->backing != NULL) {
             continue;
         }
-        if (img->backing_none || (img->backing_name == NULL && img->backing_options == NULL)) {
+        if (!image_wants_backing(img)) {
             break;
         }
         img->backing = open_below(img, 0, error);
         img->stale = img->backing != NULL && is_stale(&img->facts, &img->backing->facts);
         if (img->backing == NULL) {
-            for (guint i = 0; i <= levels; i++) {
-                g_prefix_error(error, "Could not open backing file: ");
-            }
+            prefix_levels(error, levels + 1);
             return FALSE;
         }
     }
-    return TRUE;
+    return judge_left(top, error);
 }
 
 gboolean image_reopen_backing(Image *img, ImageFlags more, GError **error)

@@ -119,6 +119,7 @@ struct Image {
     char *encrypt_format;          /* "aes" or "luks"; NULL: not told */
     ImageOptions *backing_options; /* overrides of "backing.*"; NULL: none */
     gboolean backing_none;         /* "backing": null */
+    ImageOptions *left; /* nobody knew them: told once what lies below is open. NULL: none */
     gboolean probed_raw;           /* and told so */
     Image *backing;
     gboolean stale; /* the backing file is not, or not any more, the one this image stands on */
@@ -154,6 +155,8 @@ gboolean gate_no_loop(const Image *img, const char *name, GError **error);
 gboolean image_open_node(Image *img, ImageOptions *options, const char *format, GError **error);
 /* Another disk is seen now: its size is ret0 of the answer, 0 if it stays. (answer.c) */
 void image_take_size(Image *img, const struct abi_result *result);
+/* Is there a backing file still to be opened? (chain.c) */
+gboolean image_wants_backing(const Image *img);
 /* Nobody said that the image is raw, and it is opened for writing. */
 void image_warn_probed_raw(const Image *img);
 /* What the driver answered to OPEN, in call: facts and names (answer.c). */

@@ -70,6 +70,7 @@ void image_unref(Image *img)
     }
     image_unref(img->backing);
     options_free(img->backing_options);
+    options_free(img->left);
     for (guint i = 0; i < IMAGE_DECODED; i++) {
         g_free(img->decoded[i].bytes);
     }

@@ -245,8 +245,14 @@ static gboolean open_by_format(Image *img, Store *store, ImageOptions *options, 
         }
     }
     name_node(img, store, strong->str);
-    return take_backing(img, options, error) &&
-           node_options_done(options, img->format_name, FALSE, error);
+    if (!take_backing(img, options, error)) {
+        return FALSE;
+    }
+    if (image_wants_backing(img)) {
+        img->left = options_copy(options);
+        return TRUE;
+    }
+    return node_options_done(options, img->format_name, FALSE, error);
 }
 
 /* A protocol driver on top: its bytes, as they are. */
