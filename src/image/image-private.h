@@ -119,8 +119,8 @@ struct Image {
     char *encrypt_format;          /* "aes" or "luks"; NULL: not told */
     ImageOptions *backing_options; /* overrides of "backing.*"; NULL: none */
     gboolean backing_none;         /* "backing": null */
-    ImageOptions *left; /* nobody knew them: told once what lies below is open. NULL: none */
-    gboolean probed_raw;           /* and told so */
+    ImageOptions *left;  /* nobody knew them: told once what lies below is open. NULL: none */
+    gboolean probed_raw; /* and told so */
     Image *backing;
     gboolean stale; /* the backing file is not, or not any more, the one this image stands on */
 
