@@ -55,7 +55,9 @@ static void show(float percent)
 {
     if (asked) {
         asked = 0;
-        print_line(stderr, percent, '\n');
+        if (!progress.shown) {
+            print_line(stderr, percent, '\n');
+        }
     }
     if (progress.shown && percent_tells(percent, progress.last, progress.least)) {
         progress.last = percent;

@@ -386,6 +386,9 @@ Image *image_open(ImageSpec *spec, ImageFlags flags, IoFlags cache, GError **err
         fail(error, IMAGE_ERROR_NAME, "--force-share/-U conflicts with image options");
         return NULL;
     }
+    if (flags & IMAGE_FORCE_SHARE) {
+        options_remove(options, "force-share"); /* -U stands above what a json: name says */
+    }
     for (guint i = 0; spec->warnings != NULL && spec->warnings[i] != NULL; i++) {
         image_warn("%s", spec->warnings[i]);
     }
