@@ -211,11 +211,14 @@ static void test_deadly(gconstpointer data)
 
 /* ---- signals ----------------------------------------------------------------------------- */
 
-/* SIGUSR1 makes a long command without -p tell its progress once, on standard error. */
-static void test_progress_signal(void)
+/* SIGUSR1 makes a long command without -p tell its progress once, on standard error; with -p it
+ * says nothing more. data: -p, or nothing. */
+static void test_progress_signal(gconstpointer data)
 {
+    gboolean shown = g_str_equal(data, "-p");
     char *argv[] = { (char *)test_instar_img(),
                      (char *)"convert",
+                     (char *)(shown ? "-p" : "-U"),
                      (char *)"-r",
                      (char *)"4M",
                      (char *)"-f",
@@ -242,12 +245,20 @@ static void test_progress_signal(void)
     for (int i = 0; i < 1000 && (g_stat(target, &st) != 0 || st.st_blocks == 0); i++)
         g_usleep(10000);
     kill(pid, SIGUSR1);
+    if (shown) {
+        g_usleep(2 * G_USEC_PER_SEC); /* some steps */
+        kill(pid, SIGKILL);
+    }
     ssize_t n = read(err, text, sizeof text - 1);
     kill(pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
     close(err);
     g_spawn_close_pid(pid);
+    if (shown) {
+        g_assert_cmpint(n, ==, 0);
+        return;
+    }
     g_assert_cmpint(n, >, 0);
     g_assert_true(g_regex_match_simple("^    \\(\\d+\\.\\d\\d/100%\\)\\n$", text, 0, 0));
 }
@@ -280,7 +291,8 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, GUINT_TO_POINTER(i), test_dev);
     }
     g_test_add_func("/clients/dev/stdout", test_stdout);
-    g_test_add_func("/clients/signal/progress", test_progress_signal);
+    g_test_add_data_func("/clients/signal/progress", "", test_progress_signal);
+    g_test_add_data_func("/clients/signal/progress-shown", "-p", test_progress_signal);
     int status = g_test_run();
     twin_fixture_free(fixture);
     g_rmdir(scratch);
