@@ -205,6 +205,12 @@ static guint64 tail_of(const ConvertCutter *c, guint64 length)
     return c->job->is_dd || length <= tail ? 0 : tail;
 }
 
+/* dd reads all, whatever it is; only here would that be seen. */
+static gboolean is_read(const ConvertCutter *c)
+{
+    return c->job->is_dd && c->run.stale;
+}
+
 /* What qemu-img would do next, in one go. */
 static CopyPiece next_unit(const ConvertCutter *c)
 {
@@ -222,7 +228,7 @@ static CopyPiece next_unit(const ConvertCutter *c)
     } else if (c->cluster) {
         length = align_down(length, c->cluster);
     }
-    if (piece.kind == COPY_PIECE_ZERO && !c->job->sparse) {
+    if (piece.kind == COPY_PIECE_ZERO && (!c->job->sparse || is_read(c))) {
         piece.kind = COPY_PIECE_DATA;
     }
     if (piece.kind == COPY_PIECE_DATA) {
@@ -254,7 +260,8 @@ static gboolean convert_next(CopyCutter *cutter, CopyPiece *ret_piece, GArray *p
                                         .unit = c->unit }
                          : next_unit(c);
     /* what is read to fill a coded cluster is read, also where it is known to be zeros */
-    zeros = c->run.zero && piece.length >= c->cluster && piece.length <= c->run.length;
+    zeros =
+        c->run.zero && !is_read(c) && piece.length >= c->cluster && piece.length <= c->run.length;
     if (piece.kind == COPY_PIECE_DATA) {
         guint64 whole = piece.length;
         if (c->split) {
