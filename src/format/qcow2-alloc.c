@@ -66,6 +66,7 @@ int qcow2_alloc(struct fmt_image *im, uint64_t n, enum qcow2_place use, uint64_t
 {
     struct qcow2_writer *w = qcow2_writer(im);
     uint32_t bits = qcow2_state(im)->header.cluster_bits;
+    bool begun = qcow2_place_map_begin(im, n);
     uint64_t first;
     int status;
 
@@ -77,6 +78,7 @@ int qcow2_alloc(struct fmt_image *im, uint64_t n, enum qcow2_place use, uint64_t
         /* the same ones first, unless others became free before them */
         w->next_free = min_u64(w->next_free, first);
     } while (status == QCOW2_AGAIN);
+    qcow2_place_map_end(im, begun);
     if (!status) {
         status = qcow2_check_place(im, first, n, use);
     }

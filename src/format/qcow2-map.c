@@ -2,6 +2,32 @@
 /* Finding entries of tables through the cache. */
 #include "format/qcow2.h"
 
+/* Bytes of a table of offsets that are read together when it is walked. */
+#define AHEAD_BYTES (32u << 10)
+#define AHEAD_PIECES 64u
+
+/* Small clusters make small pieces, of which a long table has very many. Whoever comes to one
+ * behind another is on a walk and is going to ask for those that follow. */
+static int read_ahead(struct fmt_image *im, enum qcow2_kind kind, uint64_t offset, uint64_t bytes,
+                      uint64_t start)
+{
+    uint64_t size = qcow2_block_size(im->state);
+    uint64_t offsets[AHEAD_PIECES];
+    uint32_t n = 0;
+
+    if (size * 2 > AHEAD_BYTES || start < size ||
+        !qcow2_cache_has(im, kind, offset + start - size) ||
+        qcow2_cache_has(im, kind, offset + start)) {
+        return FMT_OK;
+    }
+    /* the last piece may be shorter and is left out then */
+    for (uint64_t at = start; n < min_u64(AHEAD_PIECES, AHEAD_BYTES / size) && at + size <= bytes;
+         at += size) {
+        offsets[n++] = offset + at;
+    }
+    return qcow2_cache_prefetch(im, kind, offsets, n);
+}
+
 /* The piece of a contiguous table of bytes length at offset that holds byte at. */
 static int table_block(struct fmt_image *im, enum qcow2_kind kind, uint64_t offset, uint64_t bytes,
                        uint64_t at, struct qcow2_block **ret_block, uint32_t *ret_at)
@@ -10,8 +36,10 @@ static int table_block(struct fmt_image *im, enum qcow2_kind kind, uint64_t offs
     uint64_t start = align_down(at, size);
 
     *ret_at = (uint32_t)(at - start);
-    return qcow2_block_get(im, kind, offset + start, (uint32_t)min_u64(size, bytes - start),
-                           ret_block);
+    int status = kind == QCOW2_KIND_L2 ? FMT_OK : read_ahead(im, kind, offset, bytes, start);
+    return status ? status
+                  : qcow2_block_get(im, kind, offset + start,
+                                    (uint32_t)min_u64(size, bytes - start), ret_block);
 }
 
 int qcow2_l1_block(struct fmt_image *im, const struct qcow2_view *view, uint64_t index,

@@ -2,8 +2,8 @@
 /*
  * Which clusters are L2 tables or refcount blocks, roughly: so that a job that writes at many
  * places need not look through the L1 table and the refcount table for each. Kept within one
- * write job only, in which tables are added and none move; what lies in no marked place is surely
- * none, the others are looked up.
+ * write job, or one change of many counts, only, in which tables are added and none move; what lies
+ * in no marked place is surely none, the others are looked up.
  */
 #include "format/qcow2-write.h"
 
@@ -88,6 +88,24 @@ void qcow2_place_map_keep(struct qcow2_writer *w, bool keep)
 {
     w->places_kept = keep;
     w->places_known = false;
+}
+
+bool qcow2_place_map_begin(struct fmt_image *im, uint64_t n)
+{
+    const struct qcow2_state *st = im->state;
+    bool worth = !st->writer->places_kept && n >> st->refblock_bits > 1;
+
+    if (worth) {
+        qcow2_place_map_keep(st->writer, true);
+    }
+    return worth;
+}
+
+void qcow2_place_map_end(struct fmt_image *im, bool begun)
+{
+    if (begun) {
+        qcow2_place_map_keep(qcow2_writer(im), false);
+    }
 }
 
 bool qcow2_place_map_free_of(struct fmt_image *im, enum qcow2_place table, uint64_t first,

@@ -247,7 +247,7 @@ static int may_change(struct fmt_image *im, uint64_t cluster)
     return status;
 }
 
-int qcow2_counts_add(struct fmt_image *im, uint64_t first, uint64_t n, uint64_t amount)
+static int add_counts(struct fmt_image *im, uint64_t first, uint64_t n, uint64_t amount)
 {
     uint32_t order = qcow2_state(im)->header.refcount_order;
     struct run run;
@@ -272,6 +272,15 @@ int qcow2_counts_add(struct fmt_image *im, uint64_t first, uint64_t n, uint64_t 
         n -= run.n;
     }
     return FMT_OK;
+}
+
+int qcow2_counts_add(struct fmt_image *im, uint64_t first, uint64_t n, uint64_t amount)
+{
+    bool begun = qcow2_place_map_begin(im, n);
+    int status = add_counts(im, first, n, amount);
+
+    qcow2_place_map_end(im, begun);
+    return status;
 }
 
 int qcow2_raise(struct fmt_image *im, uint64_t first, uint64_t n)

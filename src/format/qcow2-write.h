@@ -208,6 +208,10 @@ int qcow2_check_place(struct fmt_image *im, uint64_t first, uint64_t n, enum qco
 bool qcow2_place_map_free_of(struct fmt_image *im, enum qcow2_place table, uint64_t first,
                              uint64_t n);
 void qcow2_place_map_keep(struct qcow2_writer *w, bool keep);
+/* The same for a change of the counts of n clusters, where they are many: their refcount blocks are
+ * made or written, and each is asked for. To be ended with what it returns. */
+bool qcow2_place_map_begin(struct fmt_image *im, uint64_t n);
+void qcow2_place_map_end(struct fmt_image *im, bool begun);
 /* A table of that kind at offset is named from now on. */
 void qcow2_place_map_add(struct fmt_image *im, enum qcow2_place table, uint64_t offset);
 int qcow2_places_read(struct fmt_image *im);
