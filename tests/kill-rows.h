@@ -34,6 +34,8 @@ typedef struct {
     KillRowFlags flags;
 } KillRow;
 
+/* The table that the program is linked with: kill-rows.c for test-kill, kill-rows-features.c for
+ * test-kill-features. */
 extern const KillRow kill_rows[];
 extern const guint kill_n_rows;
 
