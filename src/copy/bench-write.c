@@ -104,42 +104,62 @@ static gboolean publish(Writing *w, guint16 kind, GError **error)
     return TRUE;
 }
 
-/* All questions of the batch: as many as the driver takes, then their steps, then the rest. */
+/* The driver took so many questions from the one at "at" on, of which only "asked" was asked, or a
+ * part of it. Answers where to go on; a question that was begun is shortened. */
+static guint advance(Writing *w, guint at, const struct abi_extent *asked, guint taken)
+{
+    struct abi_extent *question = w->questions + at;
+    guint64 end = question->guest_offset + question->length, reached = question->guest_offset;
+
+    if (taken > 0 && asked->length == question->length) {
+        return at + taken;
+    }
+    if (taken > 0) {
+        reached += asked->length;
+    }
+    for (guint i = 0; taken == 0 && i < w->n_steps; i++) {
+        guint64 step_end = w->steps[i].guest_offset + w->steps[i].length;
+
+        if (w->steps[i].kind == ABI_EXT_DATA && step_end <= end) {
+            reached = MAX(reached, step_end);
+        }
+    }
+    question->guest_offset = reached;
+    question->length = end - reached;
+    return at + (question->length == 0);
+}
+
+/* All questions of the batch: as many as the driver takes, then their steps, then the rest. Once it
+ * refuses one of several requests, each is asked for by itself: those before it are still done. It
+ * has failed all the same, for the reason given first: an image that was found corrupt then refuses
+ * everything, and for another. */
 static gboolean run_batch(Writing *w, GError **error)
 {
-    guint at = 0;
+    g_autoptr(GError) refused = NULL;
 
-    while (at < w->n_questions) {
-        struct abi_extent *question = w->questions + at;
-        guint taken = 0;
+    for (guint at = 0; at < w->n_questions;) {
+        struct abi_extent asked = w->questions[at];
+        gboolean single = refused != NULL;
+        guint n = single ? 1 : w->n_questions - at, taken = 0;
+        g_autoptr(GError) why = NULL;
 
-        if (!image_write_plan(w->job->img, question, w->n_questions - at, w->steps, STEPS,
-                              &w->n_steps, &taken, error)) {
-            return FALSE;
+        asked.length = single ? MIN(asked.length, w->job->size) : asked.length;
+        if (!image_write_plan(w->job->img, single ? &asked : w->questions + at, n, w->steps, STEPS,
+                              &w->n_steps, &taken, &why)) {
+            if (single || asked.length <= w->job->size) {
+                g_propagate_error(error,
+                                  single ? g_steal_pointer(&refused) : g_steal_pointer(&why));
+                return FALSE;
+            }
+            refused = g_steal_pointer(&why);
+            continue;
         }
         if (!cut_steps(w, at) || (taken == 0 && w->n_steps == 0)) {
             g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_FORMAT,
                                 "The cell's answer is out of bounds");
             return FALSE;
         }
-        at += taken;
-        if (at < w->n_questions) {
-            /* the next one may have been begun */
-            struct abi_extent *next = w->questions + at;
-            guint64 end = next->guest_offset + next->length;
-
-            for (guint i = 0; i < w->n_steps; i++) {
-                guint64 reached = w->steps[i].guest_offset + w->steps[i].length;
-                if (w->steps[i].kind == ABI_EXT_DATA && taken == 0 &&
-                    reached > next->guest_offset && reached <= end) {
-                    next->guest_offset = reached;
-                    next->length = end - reached;
-                }
-            }
-            if (next->length == 0) {
-                at++;
-            }
-        }
+        at = advance(w, at, &asked, taken);
         if (!bench_pool_run(w->pool, w->writes->len, error)) {
             publish(w, ABI_EXT_ABORT, NULL); /* best effort: the error is what counts */
             return FALSE;
@@ -149,6 +169,10 @@ static gboolean run_batch(Writing *w, GError **error)
         }
     }
     w->n_questions = w->n_requests = 0;
+    if (refused != NULL) {
+        g_propagate_error(error, g_steal_pointer(&refused));
+        return FALSE;
+    }
     return TRUE;
 }
 

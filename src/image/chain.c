@@ -208,6 +208,7 @@ gboolean image_reopen_backing(Image *img, ImageFlags more, GError **error)
     img->backing->backing = rest;
     if (rest != NULL) {
         rest->above = img->backing;
+        img->backing->stale = is_stale(&img->backing->facts, &rest->facts);
     }
     return TRUE;
 }
