@@ -20,7 +20,7 @@ try() {
   fi
 }
 
-echo 1..9
+echo 1..13
 "$INSTAR_IMG" create -q -f qcow2 -o cluster_size=512 i 16G
 try resize resize -q i +512
 try snapshot-create snapshot -c one i
@@ -31,3 +31,8 @@ try check check -q i
 try shrink resize -q --shrink i 1G
 try grow resize -q i 100G
 try check-grown check -q i
+try amend-width amend -o refcount_bits=32 i
+try snapshot-create-grown snapshot -c one i
+try snapshot-delete-grown snapshot -d one i
+# the copied tables are gone from the middle of the file
+try shrink-behind-free resize -q --shrink i 99G

@@ -260,6 +260,7 @@ static int give_up(struct change *c, const struct qcow2_header *old, const uint6
     uint32_t bits = old->cluster_bits;
     int status = FMT_OK;
 
+    qcow2_place_map_keep(qcow2_writer(im), true);
     for (uint64_t i = 0; !status && i < n; i++) {
         if (list[i]) {
             qcow2_cache_drop(im, list[i], size);
@@ -267,16 +268,23 @@ static int give_up(struct change *c, const struct qcow2_header *old, const uint6
         }
     }
     qcow2_cache_drop(im, old->reftable_offset, old->reftable_clusters * size);
-    return status ? status
-                  : qcow2_lower(im, old->reftable_offset >> bits, old->reftable_clusters, false);
+    if (!status) {
+        status = qcow2_lower(im, old->reftable_offset >> bits, old->reftable_clusters, false);
+    }
+    qcow2_place_map_keep(qcow2_writer(im), false);
+    return status;
 }
 
 static int make(struct change *c, uint8_t *bytes)
 {
+    struct qcow2_writer *w = qcow2_writer(c->im);
     int status = walk(c, see_width);
 
     if (!status) {
+        /* blocks are added, none moves */
+        qcow2_place_map_keep(w, true);
         status = place(c);
+        qcow2_place_map_keep(w, false);
     }
     if (!status) {
         status = write_blocks(c, bytes);

@@ -88,7 +88,10 @@ static int run(struct qcow2_shift *s)
     s->final_l1 = qcow2_shift_take(s, l1_clusters);
     s->draft_l1 = qcow2_shift_take(s, l1_clusters);
     if (!status) {
+        /* the tables that are there stay where they are */
+        qcow2_place_map_keep(st->writer, true);
         status = draft(s);
+        qcow2_place_map_keep(st->writer, false);
     }
     if (!status) {
         status = qcow2_shift_finish(s, &table, &n);

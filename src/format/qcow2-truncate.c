@@ -171,12 +171,15 @@ static int shrink(struct fmt_image *im, uint64_t size)
     qcow2_set_size(st, size);
     st->header.size = size;
     status = qcow2_tell_resize(im, qcow2_header_fields(im), QCOW2_E_RESIZE_HEADER);
+    /* tables go, none comes or moves */
+    qcow2_place_map_keep(st->writer, true);
     if (!status) {
         status = qcow2_drop_behind(im, size, true);
     }
     if (!status) {
         status = qcow2_shrink_file(im);
     }
+    qcow2_place_map_keep(st->writer, false);
     if (status || !st->has_data_file) {
         return status;
     }
