@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@
 #include "tests/io-journal.h"
 #include "tests/kill-rows.h"
 #include "tests/kill-work.h"
+#include "tests/testutil.h"
 
 #define MOST_TELLS 5u
 /* Moments looked at when a command makes more changes: spread evenly. */
@@ -319,6 +321,10 @@ static void test_fault(gconstpointer data)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    /* Images are held in memory, whole and many times over: filling it with marks, which other
+     * tests do over the same code, would take most of the time. */
+    mallopt(M_PERTURB, 0);
+    test_heap_for_forks();
     g_set_prgname("qemu-img");
     g_assert_true(profile_init(NULL));
     test_use_inline_cells(TRUE);

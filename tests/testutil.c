@@ -3,6 +3,11 @@
 
 #include "tests/testutil.h"
 
+#include <limits.h>
+#include <malloc.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 void test_skip_without_kvm(const char *reason)
 {
     if (g_strcmp0(g_getenv("INSTAR_TEST_KVM"), "required") == 0)
@@ -63,4 +68,16 @@ gboolean test_skip_without_qemu(void)
     if (lacking)
         g_test_skip("no qemu-img and qemu-io here");
     return lacking;
+}
+
+void test_heap_for_forks(void)
+{
+    const gsize heap = 256 << 20, huge = 2 << 20;
+
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, INT_MAX);
+    mallopt(M_TOP_PAD, heap);
+    g_free(g_malloc(huge)); /* the heap is extended */
+    guintptr end = (guintptr)sbrk(0) / huge * huge;
+    madvise((gpointer)(end - heap), heap, MADV_HUGEPAGE); /* best effort */
 }

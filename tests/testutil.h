@@ -20,3 +20,10 @@ void test_run(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void test_shell(const char *script);
 /* TRUE, and the case is marked as skipped, where there is no qemu-img or no qemu-io. */
 gboolean test_skip_without_qemu(void);
+
+/*
+ * For a program that holds much in memory and forks often, each time for one command: after a fork
+ * every page is a fault when it is written. Called first, it makes a heap of huge pages, which is
+ * not given back.
+ */
+void test_heap_for_forks(void);
