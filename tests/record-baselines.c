@@ -100,7 +100,7 @@ static gboolean record_case(struct recorder *recorder, const struct twin_case *c
     recorder->seen++;
     if (recorder->missing && is_recorded(recordings, recorder->version))
         return TRUE;
-    struct twin_fixture *fixture = twin_fixture_new(c, recorder->scratch, ++recorder->done);
+    struct twin_fixture *fixture = twin_fixture_new(c, recorder->scratch, ++recorder->done, NULL);
     struct twin_recording *fresh = twin_record(fixture, recorder->version, error);
     twin_fixture_free(fixture);
     if (!fresh) {

@@ -280,7 +280,7 @@ int main(int argc, char **argv)
     g_assert_no_error(error);
     g_autofree char *scratch = g_dir_make_tmp("instar-clients-XXXXXX", &error);
     g_assert_no_error(error);
-    fixture = twin_fixture_new(g_ptr_array_index(cases, 0), scratch, 1);
+    fixture = twin_fixture_new(g_ptr_array_index(cases, 0), scratch, 1, NULL);
 
     ADD_ROWS(opens, "opens", opens[i].path, test_opens);
     ADD_ROWS(limited, "limited", limited[i].path, test_limited);

@@ -302,7 +302,7 @@ int main(int argc, char **argv)
     g_assert_no_error(error);
     g_autofree char *scratch = g_dir_make_tmp("instar-locks-XXXXXX", &error);
     g_assert_no_error(error);
-    fixture = twin_fixture_new(g_ptr_array_index(cases, 0), scratch, 1);
+    fixture = twin_fixture_new(g_ptr_array_index(cases, 0), scratch, 1, NULL);
 
     for (guint i = 0; i < G_N_ELEMENTS(held); i++) {
         g_autofree char *path = g_strconcat("/twin-locks/held", held[i].path, NULL);

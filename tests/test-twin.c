@@ -38,6 +38,7 @@ struct suite {
     char *scratch;
     GPtrArray *skips;
     GPtrArray *cases;
+    struct twin_prepared *prepared;
     GPtrArray *units;
     GPtrArray *stales;
 };
@@ -107,7 +108,8 @@ static void run_stale(gconstpointer data)
 
 static struct twin_unit *unit_new(struct suite *suite, const struct twin_case *c)
 {
-    struct twin_unit *unit = twin_unit_new(c, suite->scratch, suite->units->len + 1);
+    struct twin_unit *unit =
+        twin_unit_new(c, suite->scratch, suite->units->len + 1, suite->prepared);
 
     g_ptr_array_add(suite->units, unit);
     return unit;
@@ -221,6 +223,7 @@ static gboolean load_cases(struct suite *suite, const char *bucket, GError **err
     suite->cases = twin_cases_load(dir, bucket, error);
     if (!suite->cases)
         return FALSE;
+    suite->prepared = twin_prepared_new(suite->scratch, suite->cases);
     for (guint i = 0; i < suite->cases->len; i++) {
         const struct twin_case *c = g_ptr_array_index(suite->cases, i);
         GPtrArray *recordings = twin_recordings_load(expected, c, error);
@@ -256,6 +259,7 @@ static void suite_clear(struct suite *suite)
 {
     g_clear_pointer(&suite->stales, g_ptr_array_unref);
     g_clear_pointer(&suite->units, g_ptr_array_unref);
+    g_clear_pointer(&suite->prepared, twin_prepared_free);
     g_clear_pointer(&suite->recorded, g_hash_table_unref);
     g_clear_pointer(&suite->cases, g_ptr_array_unref);
     g_clear_pointer(&suite->skips, g_ptr_array_unref);

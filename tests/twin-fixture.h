@@ -7,22 +7,23 @@
 #pragma once
 
 #include "tests/twin-outcome.h"
-
-enum twin_who {
-    TWIN_REAL, /* the installed qemu-img */
-    TWIN_OURS, /* the candidate */
-};
+#include "tests/twin-prepared.h"
 
 struct twin_fixture {
     const struct twin_case *c;
-    char *root;        /* holds all below; removed with the fixture */
-    char *work;        /* where commands run */
+    struct twin_prepared *prepared; /* borrowed; NULL: nothing is shared with other cases */
+    char *root;                     /* holds all below; removed with the fixture */
+    char *work;                     /* where commands run */
     char *setups[2];   /* by enum twin_who: what was set up, copied to work by twin_fixture_lay() */
     gboolean ready[2]; /* it is there */
 };
 
-/* A fixture for @c below the directory @parent. Nothing is made before it is laid. */
-struct twin_fixture *twin_fixture_new(const struct twin_case *c, const char *parent, guint number);
+/*
+ * A fixture for @c below the directory @parent. Nothing is made before it is laid. @prepared, if
+ * not NULL, has to live as long as the fixture.
+ */
+struct twin_fixture *twin_fixture_new(const struct twin_case *c, const char *parent, guint number,
+                                      struct twin_prepared *prepared);
 void twin_fixture_free(struct twin_fixture *fixture);
 
 /* A fresh work directory, set up. FALSE with @error set, and what a failed set-up said in it. */

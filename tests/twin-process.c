@@ -4,8 +4,10 @@
 #include "tests/twin-process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -26,15 +28,6 @@ void twin_output_free(struct twin_output *output)
     g_string_free(output->out, TRUE);
     g_string_free(output->err, TRUE);
     g_free(output);
-}
-
-/* Runs in the child between fork and exec. */
-static void set_up_child(gpointer data)
-{
-    const struct twin_process *process = data;
-
-    setpgid(0, 0);
-    umask(process->umask);
 }
 
 /* Append what @fd has; -1 in @fd once it has ended. */
@@ -84,26 +77,67 @@ static gboolean collect(GPid pid, int out, int err, guint seconds, struct twin_o
     return in_time;
 }
 
+static gboolean failed(int code, const char *doing, GError **error)
+{
+    if (code != 0)
+        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: %s", doing,
+                    g_strerror(code));
+    return code != 0;
+}
+
+/*
+ * Start the program, its outputs into @out and @err, in a process group of its own. Not by a fork
+ * of GLib's: posix_spawn() copies no page tables, which is a third of a short command's time.
+ */
+static int spawn(const struct twin_process *process, int out, int err, GPid *ret_pid)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
+    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+    posix_spawn_file_actions_addchdir_np(&actions, process->dir);
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
+
+    mode_t mask = umask(process->umask); /* inherited: there is no other thread to see it */
+    int code = posix_spawn(ret_pid, process->path, &actions, &attr, process->argv, process->envp);
+    umask(mask);
+
+    posix_spawnattr_destroy(&attr);
+    posix_spawn_file_actions_destroy(&actions);
+    return code;
+}
+
 gboolean twin_process_run(const struct twin_process *process, struct twin_output **ret,
                           GError **error)
 {
-    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    int out[2];
+    int err[2];
     GPid pid;
-    int out;
-    int err;
     int status;
 
-    g_ptr_array_add(argv, (gpointer)process->path);
-    for (char **p = process->argv; *p; p++)
-        g_ptr_array_add(argv, *p);
-    g_ptr_array_add(argv, NULL);
-    if (!g_spawn_async_with_pipes(process->dir, (char **)argv->pdata, process->envp,
-                                  G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_FILE_AND_ARGV_ZERO,
-                                  set_up_child, (gpointer)process, &pid, NULL, &out, &err, error))
+    if (failed(pipe2(out, O_CLOEXEC) < 0 ? errno : 0, "pipe", error))
         return FALSE;
+    if (failed(pipe2(err, O_CLOEXEC) < 0 ? errno : 0, "pipe", error)) {
+        close(out[0]);
+        close(out[1]);
+        return FALSE;
+    }
+    int code = spawn(process, out[1], err[1], &pid);
+    close(out[1]);
+    close(err[1]);
+    if (failed(code, process->path, error)) {
+        close(out[0]);
+        close(err[0]);
+        return FALSE;
+    }
 
     struct twin_output *output = twin_output_new(0, "", "");
-    gboolean in_time = collect(pid, out, err, process->seconds, output);
+    gboolean in_time = collect(pid, out[0], err[0], process->seconds, output);
     if (!in_time)
         kill(-pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -111,7 +145,6 @@ gboolean twin_process_run(const struct twin_process *process, struct twin_output
     output->rc = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     if (!in_time)
         g_string_append_printf(output->err, "[killed after %u seconds]\n", process->seconds);
-    g_spawn_close_pid(pid);
     *ret = output;
     return TRUE;
 }

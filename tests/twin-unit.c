@@ -11,11 +11,12 @@ static void entry_free(struct twin_entry *entry)
     g_free(entry);
 }
 
-struct twin_unit *twin_unit_new(const struct twin_case *c, const char *parent, guint number)
+struct twin_unit *twin_unit_new(const struct twin_case *c, const char *parent, guint number,
+                                struct twin_prepared *prepared)
 {
     struct twin_unit *unit = g_new0(struct twin_unit, 1);
 
-    unit->fixture = twin_fixture_new(c, parent, number);
+    unit->fixture = twin_fixture_new(c, parent, number, prepared);
     unit->entries = g_ptr_array_new_with_free_func((GDestroyNotify)entry_free);
     return unit;
 }

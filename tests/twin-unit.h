@@ -25,8 +25,9 @@ struct twin_entry {
     GString *report;                       /* empty: it passed */
 };
 
-/* A unit for @c below the directory @parent, still without entries. */
-struct twin_unit *twin_unit_new(const struct twin_case *c, const char *parent, guint number);
+/* A unit for @c below the directory @parent, still without entries; @prepared as for a fixture. */
+struct twin_unit *twin_unit_new(const struct twin_case *c, const char *parent, guint number,
+                                struct twin_prepared *prepared);
 void twin_unit_free(struct twin_unit *unit);
 
 /* A new entry of @unit, which owns it; strings are copied. */
