@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tests/kill-rows.h"
+#include "tests/kill-runner.h"
 #include "tests/kill-work.h"
 
 static const char *folder;

@@ -4,11 +4,8 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
-#include "tests/cell-inline.h"
 #include "tests/io-journal.h"
 #include "tests/kill-work.h"
 
@@ -189,44 +186,4 @@ KillFiles *kill_files_after(const KillFiles *start, guint n, KillLoss loss, guin
         }
     }
     return files;
-}
-
-/* ---- running ------------------------------------------------------------------------------- */
-
-int kill_run_argv(const char *folder, char **argv, char **ret_text)
-{
-    g_autofree char *log = g_strconcat(folder, ".log", NULL);
-    int status;
-
-    fflush(NULL);
-    pid_t child = fork();
-    g_assert_cmpint(child, >=, 0);
-    if (child == 0) {
-        int out = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-
-        if (out < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0 ||
-            chdir(folder) != 0) {
-            _exit(99);
-        }
-        test_use_inline_cells(TRUE);
-        status = cli_main((int)g_strv_length(argv), argv);
-        fflush(NULL);
-        _exit(status);
-    }
-    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
-    if (ret_text != NULL && !g_file_get_contents(log, ret_text, NULL, NULL)) {
-        *ret_text = g_strdup("");
-    }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-int kill_run(const char *folder, const char *command, char **ret_text)
-{
-    g_autofree char *line = g_strconcat("qemu-img ", command, NULL);
-    g_auto(GStrv) argv = NULL;
-    g_autoptr(GError) error = NULL;
-
-    g_shell_parse_argv(line, NULL, &argv, &error);
-    g_assert_no_error(error);
-    return kill_run_argv(folder, argv, ret_text);
 }

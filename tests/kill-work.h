@@ -29,9 +29,3 @@ typedef enum {
 
 /* Files after the first n changes of the journal. */
 KillFiles *kill_files_after(const KillFiles *start, guint n, KillLoss loss, guint unit);
-
-/* Run "instar-img WORDS..." in a child with inline cells, in folder. Answers its exit status, -1 if
- * a signal ended it; *ret_text is what it wrote on both outputs. */
-int kill_run(const char *folder, const char *command, char **ret_text);
-/* The same with words already apart (argv[0] included). */
-int kill_run_argv(const char *folder, char **argv, char **ret_text);

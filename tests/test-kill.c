@@ -18,6 +18,7 @@
 #include "tests/cell-inline.h"
 #include "tests/io-journal.h"
 #include "tests/kill-rows.h"
+#include "tests/kill-runner.h"
 #include "tests/kill-work.h"
 #include "tests/testutil.h"
 
@@ -135,8 +136,9 @@ static void check_foreign(Test *t, const char *format, const char *name)
     };
     int status = 0;
 
-    g_assert_true(g_spawn_sync(NULL, (char **)(options != NULL ? with_key : plain), NULL, 0, NULL,
-                               NULL, &out, &err, &status, NULL));
+    g_assert_true(g_spawn_sync(NULL, (char **)(options != NULL ? with_key : plain), NULL,
+                               G_SPAWN_LEAVE_DESCRIPTORS_OPEN /* without a fork */, NULL, NULL,
+                               &out, &err, &status, NULL));
     if (!g_spawn_check_wait_status(status, NULL) &&
         !(WIFEXITED(status) && WEXITSTATUS(status) == 3)) {
         wrong(t, "qemu-img check of %s: %s%s", name, out, err);
@@ -324,13 +326,14 @@ int main(int argc, char **argv)
     /* Images are held in memory, whole and many times over: filling it with marks, which other
      * tests do over the same code, would take most of the time. */
     mallopt(M_PERTURB, 0);
-    test_heap_for_forks();
     g_set_prgname("qemu-img");
     g_assert_true(profile_init(NULL));
     test_use_inline_cells(TRUE);
     g_assert_true(secret_add(KILL_SECRET, (guint8 *)g_strdup(KILL_SECRET), strlen(KILL_SECRET)));
     g_assert_true(secret_add(KILL_OTHER_SECRET, (guint8 *)g_strdup(KILL_OTHER_SECRET),
                              strlen(KILL_OTHER_SECRET)));
+    kill_runner_start();
+    test_heap_of_huge_pages();
     top = g_get_current_dir();
     for (guint i = 0; i < kill_n_rows; i++) {
         g_autofree char *kill = g_strdup_printf("/kill/%s", kill_rows[i].name);
@@ -339,5 +342,7 @@ int main(int argc, char **argv)
         g_test_add_data_func(kill, &kill_rows[i], test_kill);
         g_test_add_data_func(fault, &kill_rows[i], test_fault);
     }
-    return g_test_run();
+    int status = g_test_run();
+    kill_runner_end();
+    return status;
 }

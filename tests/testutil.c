@@ -70,7 +70,7 @@ gboolean test_skip_without_qemu(void)
     return lacking;
 }
 
-void test_heap_for_forks(void)
+void test_heap_of_huge_pages(void)
 {
     const gsize heap = 256 << 20, huge = 2 << 20;
 

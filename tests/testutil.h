@@ -22,8 +22,8 @@ void test_shell(const char *script);
 gboolean test_skip_without_qemu(void);
 
 /*
- * For a program that holds much in memory and forks often, each time for one command: after a fork
- * every page is a fault when it is written. Called first, it makes a heap of huge pages, which is
- * not given back.
+ * For a program that takes and gives back large pieces of memory all the time, each of which would
+ * be a new mapping, and each of its pages a fault. Called first, it makes a heap of huge pages,
+ * which is not given back.
  */
-void test_heap_for_forks(void);
+void test_heap_of_huge_pages(void);
