@@ -482,7 +482,10 @@ for my $row (@rows) {
            $ours->{time} * 1000, $qemu->{time} * 1000, $ours->{time} / $qemu->{time},
            $ours->{cpu} / $qemu->{cpu}, $our_rss, $qemu_rss, $per_gib;
     next unless $opt{check} && defined $same;
-    if (system("$program{qemu} compare -q $out $same") != 0) {
+    my $both = $arguments =~ /encrypt\.format/
+        ? "$luks driver=qcow2,encrypt.key-secret=s,file.filename=$out driver=raw,file.filename=$same"
+        : "$out $same";
+    if (system("$program{qemu} compare -q $both") != 0) {
         print STDERR "bench: $name: the image written is not equal to $same\n";
         $wrong = 1;
     }
