@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "config.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,11 +13,12 @@
 #include "tests/io-journal.h"
 #include "tests/kill-runner.h"
 
-#define LONGEST_COMMAND 4096u
+#define LONGEST_COMMAND 4096
+#define LONGEST_FOLDER 1024
 
 /* What is asked for; the answer is the status as of wait(). */
 typedef struct {
-    char folder[1024], log[1024];
+    char folder[LONGEST_FOLDER], log[LONGEST_FOLDER + sizeof ".log"];
     char line[LONGEST_COMMAND];
 } Command;
 
@@ -92,10 +92,10 @@ int kill_run(const char *folder, const char *line, char **ret_text)
     int status;
 
     memset(&command, 0, sizeof command);
-    g_snprintf(command.folder, sizeof command.folder, "%s", folder);
+    g_assert_cmpint(g_strlcpy(command.folder, folder, sizeof command.folder), <, LONGEST_FOLDER);
     g_snprintf(command.log, sizeof command.log, "%s.log", folder);
     g_assert_cmpint(g_snprintf(command.line, sizeof command.line, "qemu-img %s", line), <,
-                    sizeof command.line);
+                    LONGEST_COMMAND);
     g_assert_cmpint(send(channel, &command, sizeof command, MSG_NOSIGNAL), ==, sizeof command);
     g_assert_cmpint(recv(channel, &status, sizeof status, 0), ==, sizeof status);
     if (ret_text != NULL && !g_file_get_contents(command.log, ret_text, NULL, NULL)) {

@@ -14,6 +14,7 @@
  * the profile) the commands have, and nothing of what it does later but what is in the journal.
  */
 void kill_runner_start(void);
+/* No more commands. */
 void kill_runner_end(void);
 
 /* Runs one command line without its "qemu-img", in the folder, under the journal if there is one:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a kill leaves: a command is run once with a journal (io-journal.h), and
+ * What a kill leaves: a command was run once with a journal (io-journal.h), and
  * any state its files could be found in is made again from the files of before
  * and a part of the journal.
  */

@@ -74,7 +74,7 @@ void test_heap_of_huge_pages(void)
 {
     const gsize heap = 256 << 20, huge = 2 << 20;
 
-    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_MMAP_MAX, 0);
     mallopt(M_TRIM_THRESHOLD, INT_MAX);
     mallopt(M_TOP_PAD, heap);
     g_free(g_malloc(huge)); /* the heap is extended */
