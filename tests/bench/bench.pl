@@ -33,7 +33,8 @@ chdir $dir or die "bench: $dir: $!\n";
 # [ name, arguments, file written, image the written one must equal, counts doorbells, what to run
 # before each time instead of removing the file written (its last word is the file that is made: it
 # goes to the disk before the time is taken), { runs => how many at most, fails => 1: the exit
-# status is not 0, flaky => 1: now and then it is not, and such a run does not count } ]
+# status is not 0, flaky => 1: now and then it is not, and such a run does not count, read => how
+# the file written is named to be compared, if its name alone will not do } ]
 # "fs.*" hold the same file system image; OUT stands for the file written. "pieces*" are images of so
 # many GiB whose clusters lie in disorder, those of 100 GiB in runs of 1 MiB; their data is holes.
 my $secret = '--object secret,id=s,data=x';
@@ -62,7 +63,8 @@ my @rows = (
     [ 'create 1 TiB vmdk',          'create -q -f vmdk OUT 1T', 'out' ],
     [ 'convert raw to aes',
       'convert --object secret,id=s,data=x -f raw -O qcow2'
-      . ' -o encrypt.format=aes,encrypt.key-secret=s fs.raw OUT', 'out', 'fs.raw' ],
+      . ' -o encrypt.format=aes,encrypt.key-secret=s fs.raw OUT', 'out', 'fs.raw', undef, undef,
+      { read => 'driver=qcow2,encrypt.key-secret=s,file.filename=out' } ],
     [ 'convert aes to raw',
       'convert --object secret,id=s,data=x --image-opts'
       . ' driver=qcow2,encrypt.key-secret=s,file.filename=fs.aes -O raw OUT', 'out', 'fs.raw' ],
@@ -482,9 +484,7 @@ for my $row (@rows) {
            $ours->{time} * 1000, $qemu->{time} * 1000, $ours->{time} / $qemu->{time},
            $ours->{cpu} / $qemu->{cpu}, $our_rss, $qemu_rss, $per_gib;
     next unless $opt{check} && defined $same;
-    my $both = $arguments =~ /encrypt\.format/
-        ? "$luks driver=qcow2,encrypt.key-secret=s,file.filename=$out driver=raw,file.filename=$same"
-        : "$out $same";
+    my $both = $how->{read} ? "$luks $how->{read} file.filename=$same" : "$out $same";
     if (system("$program{qemu} compare -q $both") != 0) {
         print STDERR "bench: $name: the image written is not equal to $same\n";
         $wrong = 1;
