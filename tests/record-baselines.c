@@ -91,7 +91,8 @@ static gboolean is_recorded(GPtrArray *recordings, const char *version)
     return FALSE;
 }
 
-static gboolean record_case(struct recorder *recorder, const struct twin_case *c, GError **error)
+static gboolean record_case(struct recorder *recorder, const struct twin_case *c,
+                            struct twin_prepared *prepared, GError **error)
 {
     g_autoptr(GPtrArray) recordings = twin_recordings_load(recorder->out, c, error);
 
@@ -100,7 +101,8 @@ static gboolean record_case(struct recorder *recorder, const struct twin_case *c
     recorder->seen++;
     if (recorder->missing && is_recorded(recordings, recorder->version))
         return TRUE;
-    struct twin_fixture *fixture = twin_fixture_new(c, recorder->scratch, ++recorder->done, NULL);
+    struct twin_fixture *fixture =
+        twin_fixture_new(c, recorder->scratch, ++recorder->done, prepared);
     struct twin_recording *fresh = twin_record(fixture, recorder->version, error);
     twin_fixture_free(fixture);
     if (!fresh) {
@@ -122,13 +124,15 @@ static gboolean record_bucket(struct recorder *recorder, const char *bucket, GEr
         return FALSE;
     if (cases->len == 0)
         return fail(error, "there is no bucket %s", bucket);
-    for (guint i = 0; i < cases->len; i++) {
+    struct twin_prepared *prepared = twin_prepared_new(recorder->scratch, cases);
+    gboolean ok = TRUE;
+    for (guint i = 0; i < cases->len && ok; i++) {
         const struct twin_case *c = g_ptr_array_index(cases, i);
 
-        if (is_wanted(recorder, c) && !record_case(recorder, c, error))
-            return FALSE;
+        ok = !is_wanted(recorder, c) || record_case(recorder, c, prepared, error);
     }
-    return TRUE;
+    twin_prepared_free(prepared);
+    return ok;
 }
 
 static gboolean record(struct recorder *recorder, GError **error)

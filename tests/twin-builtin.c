@@ -10,14 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static gboolean system_error(GError **error, const char *name)
-{
-    int saved = errno;
-
-    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(saved), "%s: %s", name,
-                g_strerror(saved));
-    return FALSE;
-}
+#include "tests/twin-tree.h"
 
 static gboolean parse_number(const char *text, guint64 max, guint64 *ret, GError **error)
 {
@@ -54,17 +47,17 @@ static gboolean make_random(char **args, GError **error)
 
 static gboolean make_dir(char **args, GError **error)
 {
-    return g_mkdir(args[0], 0755) == 0 || system_error(error, args[0]);
+    return g_mkdir(args[0], 0755) == 0 || twin_system_error(error, args[0]);
 }
 
 static gboolean make_link(char **args, GError **error)
 {
-    return symlink(args[0], args[1]) == 0 || system_error(error, args[1]);
+    return symlink(args[0], args[1]) == 0 || twin_system_error(error, args[1]);
 }
 
 static gboolean make_fifo(char **args, GError **error)
 {
-    return mkfifo(args[0], 0644) == 0 || system_error(error, args[0]);
+    return mkfifo(args[0], 0644) == 0 || twin_system_error(error, args[0]);
 }
 
 static gboolean copy_file(char **args, GError **error)
@@ -79,12 +72,12 @@ static gboolean copy_file(char **args, GError **error)
 
 static gboolean rename_file(char **args, GError **error)
 {
-    return g_rename(args[0], args[1]) == 0 || system_error(error, args[0]);
+    return g_rename(args[0], args[1]) == 0 || twin_system_error(error, args[0]);
 }
 
 static gboolean remove_file(char **args, GError **error)
 {
-    return g_remove(args[0]) == 0 || system_error(error, args[0]);
+    return g_remove(args[0]) == 0 || twin_system_error(error, args[0]);
 }
 
 static gboolean set_mode(char **args, GError **error)
@@ -93,7 +86,7 @@ static gboolean set_mode(char **args, GError **error)
 
     if (!g_ascii_string_to_unsigned(args[0], 8, 0, 07777, &mode, error))
         return FALSE;
-    return g_chmod(args[1], (int)mode) == 0 || system_error(error, args[1]);
+    return g_chmod(args[1], (int)mode) == 0 || twin_system_error(error, args[1]);
 }
 
 static gboolean set_size(char **args, GError **error)
@@ -102,7 +95,7 @@ static gboolean set_size(char **args, GError **error)
 
     if (!parse_number(args[1], G_MAXINT64, &size, error))
         return FALSE;
-    return truncate(args[0], (off_t)size) == 0 || system_error(error, args[0]);
+    return truncate(args[0], (off_t)size) == 0 || twin_system_error(error, args[0]);
 }
 
 static GByteArray *parse_hex(const char *text, GError **error)
@@ -133,16 +126,16 @@ static gboolean write_repeated(const char *name, const char *where, guint64 time
         return FALSE;
     int fd = g_open(name, O_WRONLY | O_CLOEXEC, 0);
     if (fd < 0)
-        return system_error(error, name);
+        return twin_system_error(error, name);
     for (guint64 i = 0; i < times; i++) {
         if (pwrite(fd, bytes->data, bytes->len, (off_t)(offset + i * bytes->len)) !=
             (ssize_t)bytes->len) {
-            system_error(error, name);
+            twin_system_error(error, name);
             close(fd);
             return FALSE;
         }
     }
-    return close(fd) == 0 || system_error(error, name);
+    return close(fd) == 0 || twin_system_error(error, name);
 }
 
 static gboolean poke(char **args, GError **error)
@@ -203,7 +196,7 @@ gboolean twin_builtin_run(const char *dir, char **argv, GError **error)
     gboolean ok = FALSE;
 
     if (g_chdir(dir) != 0)
-        return system_error(error, dir);
+        return twin_system_error(error, dir);
     for (guint i = 0; i < G_N_ELEMENTS(builtins); i++)
         if (g_str_equal(argv[0], builtins[i].name))
             ok = builtins[i].run(argv + 1, error);

@@ -7,7 +7,6 @@
 #include "tests/twin-builtin.h"
 #include "tests/twin-tree.h"
 
-#include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -174,15 +173,6 @@ struct twin_outcome *twin_fixture_outcome(const struct twin_fixture *fixture, en
     return outcome;
 }
 
-static gboolean failed(const char *path, GError **error)
-{
-    int saved = errno;
-
-    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(saved), "%s: %s", path,
-                g_strerror(saved));
-    return FALSE;
-}
-
 /* Whether @who is the candidate, @argv makes an image, and it did. */
 static gboolean is_made_by_ours(const struct twin_fixture *fixture, char **argv, enum twin_who who)
 {
@@ -229,11 +219,11 @@ static gboolean begin(struct twin_fixture *fixture, enum twin_who who, guint *n,
         fixture->prepared ? twin_prepared_find(fixture->prepared, fixture->c, who, n) : NULL;
 
     if (g_mkdir_with_parents(fixture->root, 0755) != 0)
-        return failed(fixture->root, error);
+        return twin_system_error(error, fixture->root);
     if (kept)
         return twin_tree_copy(kept, fixture->work, error);
     *n = 0;
-    return g_mkdir(fixture->work, 0755) == 0 || failed(fixture->work, error);
+    return g_mkdir(fixture->work, 0755) == 0 || twin_system_error(error, fixture->work);
 }
 
 /* Keep what the first @n commands of the set-up made, if other cases want it. */
@@ -260,7 +250,7 @@ static gboolean set_up(struct twin_fixture *fixture, enum twin_who who, GError *
             return FALSE;
     }
     fixture->ready[who] = g_rename(fixture->work, fixture->setups[who]) == 0;
-    return fixture->ready[who] || failed(fixture->work, error);
+    return fixture->ready[who] || twin_system_error(error, fixture->work);
 }
 
 static gboolean lay(struct twin_fixture *fixture, enum twin_who who, GError **error)

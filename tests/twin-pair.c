@@ -6,17 +6,11 @@
 #include "tests/twin-digest.h"
 #include "tests/twin-tree.h"
 
-#include <errno.h>
 #include <glib/gstdio.h>
 
 static gboolean move(const char *from, const char *to, GError **error)
 {
-    if (g_rename(from, to) == 0)
-        return TRUE;
-    int saved = errno;
-    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(saved), "%s to %s: %s", from, to,
-                g_strerror(saved));
-    return FALSE;
+    return g_rename(from, to) == 0 || twin_system_error(error, to);
 }
 
 static gboolean side_run(struct twin_pair *pair, enum twin_who who, GError **error)

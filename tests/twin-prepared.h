@@ -7,12 +7,7 @@
 #pragma once
 
 #include "tests/twin-case.h"
-
-/* By whom a set-up was made: the real tools alone, or also our own create. */
-enum twin_who {
-    TWIN_REAL, /* the installed qemu-img */
-    TWIN_OURS, /* the candidate */
-};
+#include "tests/twin-process.h"
 
 struct twin_prepared;
 
@@ -30,9 +25,9 @@ const char *twin_prepared_find(const struct twin_prepared *prepared, const struc
                                enum twin_who who, guint *n);
 
 /*
- * Where the directory should be copied or moved to that the first @n commands of the set-up of @c
- * made: borrowed, and taken for filled from now on. NULL if no other case gains by it, or if
- * it cannot be shared, as an absolute name is in a command.
+ * Where the directory is to be copied to that the first @n commands of the set-up of @c made, for
+ * TWIN_OURS with our own create: borrowed, and taken for filled from now on. NULL if no other case
+ * gains by it, or if it cannot be shared, as an absolute name is in a command.
  */
 const char *twin_prepared_keep(struct twin_prepared *prepared, const struct twin_case *c,
                                enum twin_who who, guint n);

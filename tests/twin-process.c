@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib-unix.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -12,6 +13,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/twin-tree.h"
 
 struct twin_output *twin_output_new(int rc, const char *out, const char *err)
 {
@@ -77,14 +80,6 @@ static gboolean collect(GPid pid, int out, int err, guint seconds, struct twin_o
     return in_time;
 }
 
-static gboolean failed(int code, const char *doing, GError **error)
-{
-    if (code != 0)
-        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: %s", doing,
-                    g_strerror(code));
-    return code != 0;
-}
-
 /*
  * Start the program, its outputs into @out and @err, in a process group of its own. Not by a fork
  * of GLib's: posix_spawn() copies no page tables, which is a third of a short command's time.
@@ -120,9 +115,9 @@ gboolean twin_process_run(const struct twin_process *process, struct twin_output
     GPid pid;
     int status;
 
-    if (failed(pipe2(out, O_CLOEXEC) < 0 ? errno : 0, "pipe", error))
+    if (!g_unix_open_pipe(out, FD_CLOEXEC, error))
         return FALSE;
-    if (failed(pipe2(err, O_CLOEXEC) < 0 ? errno : 0, "pipe", error)) {
+    if (!g_unix_open_pipe(err, FD_CLOEXEC, error)) {
         close(out[0]);
         close(out[1]);
         return FALSE;
@@ -130,10 +125,11 @@ gboolean twin_process_run(const struct twin_process *process, struct twin_output
     int code = spawn(process, out[1], err[1], &pid);
     close(out[1]);
     close(err[1]);
-    if (failed(code, process->path, error)) {
+    if (code != 0) {
         close(out[0]);
         close(err[0]);
-        return FALSE;
+        errno = code;
+        return twin_system_error(error, process->path);
     }
 
     struct twin_output *output = twin_output_new(0, "", "");

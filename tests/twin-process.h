@@ -4,6 +4,12 @@
 
 #include <glib.h>
 
+/* Which program is "qemu-img" in a command. */
+enum twin_who {
+    TWIN_REAL, /* the installed one */
+    TWIN_OURS, /* the candidate */
+};
+
 struct twin_output {
     int rc;       /* exit status; minus the signal's number if one ended it */
     GString *out; /* standard output, any bytes */

@@ -15,7 +15,7 @@
 
 static const struct timespec unchanged[2] = { { 0, 0 }, { 0, 0 } };
 
-static gboolean system_error(GError **error, const char *name)
+gboolean twin_system_error(GError **error, const char *name)
 {
     int saved = errno;
 
@@ -112,20 +112,20 @@ static gboolean copy_entry(const char *from, const char *to, GError **error)
     struct stat st;
 
     if (lstat(from, &st) != 0)
-        return system_error(error, from);
+        return twin_system_error(error, from);
     if (S_ISDIR(st.st_mode))
         return twin_tree_copy(from, to, error);
     if (S_ISREG(st.st_mode))
-        return copy_file(from, to, &st) || system_error(error, to);
+        return copy_file(from, to, &st) || twin_system_error(error, to);
     if (S_ISFIFO(st.st_mode))
-        return mkfifo(to, st.st_mode & 07777) == 0 || system_error(error, to);
+        return mkfifo(to, st.st_mode & 07777) == 0 || twin_system_error(error, to);
     if (S_ISLNK(st.st_mode)) {
         g_autofree char *target = g_file_read_link(from, error);
 
-        return target && (symlink(target, to) == 0 || system_error(error, to));
+        return target && (symlink(target, to) == 0 || twin_system_error(error, to));
     }
     errno = ENOTSUP;
-    return system_error(error, from);
+    return twin_system_error(error, from);
 }
 
 gboolean twin_tree_copy(const char *from, const char *to, GError **error)
@@ -136,7 +136,7 @@ gboolean twin_tree_copy(const char *from, const char *to, GError **error)
     if (!handle)
         return FALSE;
     if (g_mkdir(to, 0755) != 0)
-        return system_error(error, to);
+        return twin_system_error(error, to);
     while ((entry = g_dir_read_name(handle))) {
         g_autofree char *source = g_build_filename(from, entry, NULL);
         g_autofree char *target = g_build_filename(to, entry, NULL);
@@ -171,7 +171,7 @@ static gboolean list_below(const char *dir, const char *prefix, GPtrArray *files
         struct stat st;
 
         if (lstat(path, &st) != 0)
-            return system_error(error, path);
+            return twin_system_error(error, path);
         if (S_ISDIR(st.st_mode)) {
             g_autofree char *deeper = g_strconcat(name, "/", NULL);
 
@@ -213,7 +213,7 @@ gboolean twin_tree_settle(const char *dir, GError **error)
             continue;
         int fd = g_open(path, O_RDONLY | O_CLOEXEC, 0);
         if (fd < 0)
-            return system_error(error, path);
+            return twin_system_error(error, path);
         /* Not every file system knows these; then there is nothing to settle. */
         (void)sync_file_range(fd, 0, 0,
                               SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
@@ -238,8 +238,8 @@ gboolean twin_tree_remove(const char *dir, GError **error)
             if (!twin_tree_remove(path, error))
                 return FALSE;
         } else if (g_remove(path) != 0) {
-            return system_error(error, path);
+            return twin_system_error(error, path);
         }
     }
-    return g_rmdir(dir) == 0 || system_error(error, dir);
+    return g_rmdir(dir) == 0 || twin_system_error(error, dir);
 }

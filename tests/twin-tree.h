@@ -5,6 +5,9 @@
 #include <glib.h>
 #include <sys/types.h>
 
+/* Sets @error to what errno says, about @name. Always FALSE. */
+gboolean twin_system_error(GError **error, const char *name);
+
 /* One file below a directory. */
 struct twin_file {
     char *name;       /* relative to the directory */
