@@ -6,6 +6,7 @@
 
 #include "copy-double.h"
 #include "copy/copy.h"
+#include "tests/testutil.h"
 
 #define K 1024ull
 #define ALLOCATED ABI_EXTF_ALLOCATED
@@ -433,6 +434,7 @@ static void test_questions(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    test_heap_of_huge_pages();
     for (guint i = 0; i < G_N_ELEMENTS(map_rows); i++) {
         g_autofree char *path = g_strdup_printf("/copy/map/%s", map_rows[i].name);
         g_test_add_data_func(path, GUINT_TO_POINTER(i), test_map);

@@ -424,12 +424,8 @@ static void test_name(gconstpointer data)
     }
     argv[n] = row->name;
     for (guint i = 0; i < 2; i++) {
-        g_autoptr(GError) error = NULL;
-
         argv[0] = i == 0 ? "qemu-img" : "./bin/qemu-img";
-        g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out[i], &err[i],
-                     &status[i], &error);
-        g_assert_no_error(error);
+        status[i] = test_spawn(argv, &out[i], &err[i]);
     }
     g_assert_cmpstr(out[1], ==, out[0]);
     g_assert_cmpstr(err[1], ==, err[0]);

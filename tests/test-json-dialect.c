@@ -317,12 +317,9 @@ static void test_live(gconstpointer data)
         return;
     }
     for (guint i = 0; i < 2; i++) {
-        g_autoptr(GError) error = NULL;
         const char *argv[] = { i == 0 ? "qemu-img" : "./bin/qemu-img", "info", name, NULL };
 
-        g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, &err[i],
-                     &status[i], &error);
-        g_assert_no_error(error);
+        status[i] = test_spawn(argv, NULL, &err[i]);
     }
     g_assert_cmpstr(err[1], ==, err[0]);
     g_assert_cmpint(status[1], ==, status[0]);

@@ -134,11 +134,8 @@ static void check_foreign(Test *t, const char *format, const char *name)
         t->qemu_img,    "check", "--object", "secret,id=" KILL_SECRET ",data=" KILL_SECRET,
         "--image-opts", options, NULL,
     };
-    int status = 0;
+    int status = test_spawn(options != NULL ? with_key : plain, &out, &err);
 
-    g_assert_true(g_spawn_sync(NULL, (char **)(options != NULL ? with_key : plain), NULL,
-                               G_SPAWN_LEAVE_DESCRIPTORS_OPEN /* without a fork */, NULL, NULL,
-                               &out, &err, &status, NULL));
     if (!g_spawn_check_wait_status(status, NULL) &&
         !(WIFEXITED(status) && WEXITSTATUS(status) == 3)) {
         wrong(t, "qemu-img check of %s: %s%s", name, out, err);

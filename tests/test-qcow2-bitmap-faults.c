@@ -13,6 +13,7 @@
 
 #include "profile/profile.h"
 #include "tests/bitmap-guest.h"
+#include "tests/testutil.h"
 
 #define STEPS 5u
 
@@ -362,6 +363,7 @@ static void test_full(gconstpointer data)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    test_heap_of_huge_pages();
     g_assert_true(profile_init(NULL));
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autofree char *io = g_strdup_printf("/qcow2/bitmap-faults/io/%s", rows[i].name);

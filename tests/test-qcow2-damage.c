@@ -358,6 +358,7 @@ static void test_case(gconstpointer data)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    test_heap_of_huge_pages();
     for (guint s = 0; s < G_N_ELEMENTS(seeds); s++) {
         for (guint c = 0; c < G_N_ELEMENTS(commands); c++) {
             /* qemu-img writes bitmaps anew whenever it opens an image for writing */

@@ -7,6 +7,7 @@
 #include "image/words.h"
 #include "profile/profile.h"
 #include "tests/qcow2-guest.h"
+#include "tests/testutil.h"
 
 #define K (G_GUINT64_CONSTANT(1) << 10)
 #define M (K << 10)
@@ -66,12 +67,9 @@ static char *real(const char *words, guint64 size)
     g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, size);
     const char *argv[] = { "qemu-img",           "measure", "-O", "qcow2", "--size", number,
                            *words ? "-o" : NULL, words,     NULL };
-    g_autoptr(GError) error = NULL;
     g_autofree char *out = NULL, *err = NULL;
 
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, &err, NULL,
-                 &error);
-    g_assert_no_error(error);
+    test_spawn(argv, &out, &err);
     return g_strconcat(out, err, NULL);
 }
 
@@ -135,6 +133,7 @@ static void test_known(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    test_heap_of_huge_pages();
     g_assert_true(profile_init(NULL));
     for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
         g_autofree char *path =

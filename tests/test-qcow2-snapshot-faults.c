@@ -12,6 +12,7 @@
 #include "format/qcow2-write.h"
 #include "profile/profile.h"
 #include "tests/qcow2-guest.h"
+#include "tests/testutil.h"
 
 #define DISK (1u << 20)
 
@@ -260,6 +261,7 @@ static void add(const char *kind, const char *options, const Action *action, gbo
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    test_heap_of_huge_pages();
     g_assert_true(profile_init(NULL));
     for (guint i = 0; i < G_N_ELEMENTS(images); i++) {
         for (guint k = 0; k < G_N_ELEMENTS(actions); k++) {

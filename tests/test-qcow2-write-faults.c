@@ -11,6 +11,7 @@
 
 #include "profile/profile.h"
 #include "tests/qcow2-guest.h"
+#include "tests/testutil.h"
 
 typedef struct {
     const char *options;
@@ -191,6 +192,7 @@ static void test_full(gconstpointer data)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    test_heap_of_huge_pages();
     g_assert_true(profile_init(NULL));
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autofree char *io = g_strdup_printf("/qcow2/write-faults/io/%s", rows[i].options);

@@ -11,6 +11,7 @@
 
 #include "profile/profile.h"
 #include "tests/qcow2-guest.h"
+#include "tests/testutil.h"
 
 #define OPERATIONS 24u
 
@@ -139,13 +140,9 @@ static void test_random(gconstpointer data)
 
 static char *real_output(const char *const *argv)
 {
-    g_autoptr(GError) error = NULL;
     char *out = NULL;
-    gint status;
 
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL,
-                 NULL, &out, NULL, &status, &error);
-    g_assert_no_error(error);
+    test_spawn(argv, &out, NULL);
     return out;
 }
 
@@ -296,6 +293,7 @@ int main(int argc, char **argv)
     static Case cases[G_N_ELEMENTS(kinds) * SEEDS];
 
     g_test_init(&argc, &argv, NULL);
+    test_heap_of_huge_pages();
     g_assert_true(profile_init(NULL));
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         const char *options = kinds[i / SEEDS];

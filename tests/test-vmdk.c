@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "profile/profile.h"
+#include "tests/testutil.h"
 #include "tests/vmdk-disk.h"
 
 #define GRAIN (64u << 10)
@@ -372,6 +373,7 @@ int main(int argc, char **argv)
                                            "zeroed_grain,backing" };
 
     g_test_init(&argc, &argv, NULL);
+    test_heap_of_huge_pages();
     g_assert_true(profile_init(NULL));
     for (guint i = 0; i < G_N_ELEMENTS(header_rows); i++) {
         g_autofree char *path = g_strdup_printf("/vmdk/header/%s", header_rows[i].name);

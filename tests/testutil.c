@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <malloc.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -25,15 +26,30 @@ const char *test_instar_img(void)
     return path;
 }
 
-static void spawn(char **argv)
+int test_spawn(const char *const *argv, char **ret_out, char **ret_err)
 {
-    g_autofree char *out = NULL, *err = NULL;
+    GSpawnFlags flags = G_SPAWN_SEARCH_PATH | G_SPAWN_LEAVE_DESCRIPTORS_OPEN;
+    g_auto(GStrv) envp = g_get_environ();
     g_autoptr(GError) error = NULL;
     int status = -1;
 
-    g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, &err, &status, &error);
+    if (strchr(argv[0], '/') == NULL)
+        envp = g_environ_unsetenv(envp, "MALLOC_PERTURB_");
+    if (ret_out == NULL)
+        flags |= G_SPAWN_STDOUT_TO_DEV_NULL;
+    if (ret_err == NULL)
+        flags |= G_SPAWN_STDERR_TO_DEV_NULL;
+    g_spawn_sync(NULL, (char **)argv, envp, flags, NULL, NULL, ret_out, ret_err, &status, &error);
     g_assert_no_error(error);
-    if (!g_spawn_check_wait_status(status, &error))
+    return status;
+}
+
+static void run_well(const char *const *argv)
+{
+    g_autofree char *out = NULL, *err = NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (!g_spawn_check_wait_status(test_spawn(argv, &out, &err), &error))
         g_error("%s: %s: %s%s", argv[0], error->message, out, err);
 }
 
@@ -49,14 +65,14 @@ void test_run(const char *format, ...)
     va_end(args);
     g_shell_parse_argv(line, NULL, &argv, &error);
     g_assert_no_error(error);
-    spawn(argv);
+    run_well((const char *const *)argv);
 }
 
 void test_shell(const char *script)
 {
     const char *argv[] = { "sh", "-c", script, NULL };
 
-    spawn((char **)argv);
+    run_well(argv);
 }
 
 gboolean test_skip_without_qemu(void)

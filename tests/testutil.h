@@ -14,6 +14,14 @@ void test_skip_without_kvm(const char *reason);
 /* Path of the program under test. Never NULL; the string is borrowed from the environment. */
 const char *test_instar_img(void);
 
+/*
+ * Run @argv without a standard input and without a fork, which would copy the page tables of what
+ * may be a large program. A program without a slash in its name is looked for in PATH and is not
+ * ours: it goes without the marks in freed memory. Returns its wait status; one that cannot be
+ * started ends the test. What is said goes to @ret_out and @ret_err, to be freed; NULL: to nowhere.
+ */
+int test_spawn(const char *const *argv, char **ret_out, char **ret_err);
+
 /* Run a command line, its words quoted as in a shell, or a script. A status that is not 0 ends the
  * test, with what was said. */
 void test_run(const char *format, ...) G_GNUC_PRINTF(1, 2);

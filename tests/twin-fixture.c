@@ -102,15 +102,16 @@ static char **expand(const struct twin_fixture *fixture, char **argv)
     return g_strv_builder_end(builder);
 }
 
-static char **environment(const struct twin_case *c, enum twin_who who, const char *version)
+/* @version: of the candidate. @marked: freed memory is filled with marks, which show faults. */
+static char **environment(const struct twin_case *c, enum twin_who who, const char *version,
+                          gboolean marked)
 {
     char **envp = g_get_environ();
 
     envp = g_environ_unsetenv(envp, "INSTAR_IMG_QEMU_VERSION");
-    /* Marks in freed memory show faults of ours; of the real one they take a tenth of its time. */
-    if (who == TWIN_REAL)
+    if (!marked)
         envp = g_environ_unsetenv(envp, "MALLOC_PERTURB_");
-    else
+    if (who == TWIN_OURS)
         envp = g_environ_setenv(envp, "INSTAR_IMG_QEMU_VERSION", version, TRUE);
     envp = g_environ_setenv(envp, "LC_ALL", "C.UTF-8", TRUE);
     envp = g_environ_setenv(envp, "TZ", "UTC", TRUE);
@@ -122,13 +123,13 @@ static char **environment(const struct twin_case *c, enum twin_who who, const ch
     return envp;
 }
 
-struct twin_output *twin_fixture_run(const struct twin_fixture *fixture, char **argv,
-                                     enum twin_who who, const char *version, guint umask)
+static struct twin_output *run(const struct twin_fixture *fixture, char **argv, enum twin_who who,
+                               const char *version, guint umask, gboolean marked)
 {
     gboolean is_img = g_str_equal(argv[0], "qemu-img");
     g_autoptr(GError) error = NULL;
     g_auto(GStrv) expanded = expand(fixture, argv);
-    g_auto(GStrv) envp = environment(fixture->c, who, version);
+    g_auto(GStrv) envp = environment(fixture->c, who, version, marked);
     struct twin_process process = {
         .path = is_img && who == TWIN_OURS ? test_instar_img() : real_tool(is_img),
         .argv = expanded,
@@ -146,6 +147,20 @@ struct twin_output *twin_fixture_run(const struct twin_fixture *fixture, char **
             return output;
         twin_output_free(output);
     }
+}
+
+struct twin_output *twin_fixture_run(const struct twin_fixture *fixture, char **argv,
+                                     enum twin_who who, const char *version, guint umask)
+{
+    gboolean marked = who == TWIN_OURS && g_str_equal(version, twin_installed_version());
+
+    return run(fixture, argv, who, version, umask, marked);
+}
+
+struct twin_output *twin_fixture_ask(const struct twin_fixture *fixture, const char *const *argv,
+                                     enum twin_who who)
+{
+    return run(fixture, (char **)argv, who, twin_installed_version(), SETUP_UMASK, FALSE);
 }
 
 void twin_fixture_settle(const struct twin_fixture *fixture)

@@ -26,6 +26,15 @@ struct twin_output *twin_output_new(int rc, const char *out, const char *err)
     return output;
 }
 
+struct twin_output *twin_output_copy(const struct twin_output *output)
+{
+    struct twin_output *copy = twin_output_new(output->rc, "", "");
+
+    g_string_append_len(copy->out, output->out->str, (gssize)output->out->len);
+    g_string_append_len(copy->err, output->err->str, (gssize)output->err->len);
+    return copy;
+}
+
 void twin_output_free(struct twin_output *output)
 {
     g_string_free(output->out, TRUE);

@@ -34,4 +34,5 @@ gboolean twin_process_run(const struct twin_process *process, struct twin_output
                           GError **error);
 
 struct twin_output *twin_output_new(int rc, const char *out, const char *err);
+struct twin_output *twin_output_copy(const struct twin_output *output);
 void twin_output_free(struct twin_output *output);
