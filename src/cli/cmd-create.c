@@ -118,7 +118,7 @@ static gboolean look_at_backing(CreateOptions *options, const char *filename, GE
     g_autoptr(GError) reason = NULL;
     g_autoptr(ImageSpec) spec = image_spec_from_name(full, format, &reason);
     /* Nothing is read of it but the metadata of the chain, and nobody else is kept from it. */
-    const ImageFlags flags = IMAGE_NO_IO | IMAGE_NO_LOCK | IMAGE_BARE_ERROR;
+    const ImageFlags flags = IMAGE_NO_IO | IMAGE_NO_LOCK | IMAGE_FORCE_SHARE | IMAGE_BARE_ERROR;
     g_autoptr(Image) img = spec != NULL ? image_open(spec, flags, 0, &reason) : NULL;
 
     if (img == NULL) {

@@ -9,6 +9,8 @@
 
 #include "io/io-private.h"
 
+#define DIRECT_SECTOR 512u
+
 void io_changed(IoFile *file)
 {
     g_atomic_int_set(&file->changed, 1);
@@ -31,6 +33,10 @@ static gboolean look(IoFile *file, guint64 offset, IoExtent *ret, GError **error
     } else if (next == at) {
         next = lseek(file->fd, at, SEEK_HOLE);
         ret->end = next > at ? (guint64)next : ret->end;
+        /* Without a cache there are only whole sectors, also where the file ends. */
+        if ((file->flags & IO_NO_CACHE) && ret->end <= G_MAXINT64) {
+            ret->end = (ret->end + DIRECT_SECTOR - 1) / DIRECT_SECTOR * DIRECT_SECTOR;
+        }
     } else if (next < 0 && errno == ENXIO) { /* a hole up to the end, and what lies behind it */
         ret->data = FALSE;
     } else if (next < 0 && (errno == EBADF || errno == EIO)) {
