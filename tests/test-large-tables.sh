@@ -20,7 +20,7 @@ try() {
   fi
 }
 
-echo 1..13
+echo 1..15
 "$INSTAR_IMG" create -q -f qcow2 -o cluster_size=512 i 16G
 try resize resize -q i +512
 try snapshot-create snapshot -c one i
@@ -36,3 +36,8 @@ try snapshot-create-grown snapshot -c one i
 try snapshot-delete-grown snapshot -d one i
 # the copied tables are gone from the middle of the file
 try shrink-behind-free resize -q --shrink i 99G
+# tables that lie in a hole of the file are not read; before and behind some that do not
+"$INSTAR_IMG" create -q -f vmdk v 100T
+try vmdk-check-empty check -q v
+"$INSTAR_IMG" bench -q -w -c 3 -S 30T -f vmdk v
+try vmdk-check check -q v

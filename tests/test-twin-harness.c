@@ -2,6 +2,8 @@
 /* The twin suite's own parts: its tables' schema, what it hides of an output, what it reports. */
 #include "config.h"
 
+#include "tests/testutil.h"
+#include "tests/twin-asked.h"
 #include "tests/twin-digest.h"
 #include "tests/twin-outcome.h"
 #include "tests/twin-path.h"
@@ -358,6 +360,70 @@ static void test_skip_reasons(void)
     }
 }
 
+static void test_asked(void)
+{
+    static const struct {
+        const char *log;
+        guint runs;
+        const char *versions[2]; /* NULL: the log cannot be relied on */
+        gboolean alike;
+    } rows[] = {
+        { "run\n", 1, { "6.0.0", "11.0.0" }, TRUE },
+        { "", 1, { NULL }, FALSE },
+        { "run\n", 2, { NULL }, FALSE },
+        { "run\n60100 0\nrun\n", 1, { NULL }, FALSE },
+        { "run\n60100 0", 1, { NULL }, FALSE },
+        { "run\n60100\n", 1, { NULL }, FALSE },
+        { "run\n60100 0\nversion\n", 1, { NULL }, FALSE },
+        { "run\n60100 0\nrun\n80000 0\n", 2, { "6.1.0", "7.2.22" }, TRUE },
+        { "run\n60100 0\nrun\n80000 0\n", 2, { "7.2.22", "8.0.0" }, FALSE },
+        { "run\n60100 0\nrun\n80000 0\n", 2, { "6.0.0", "6.1.0" }, FALSE },
+        { "run\n80000 90100\n", 1, { "7.2.0", "9.1.0" }, TRUE },
+        { "run\n80000 90100\n", 1, { "9.0.0", "9.1.0" }, FALSE },
+    };
+
+    g_assert_null(twin_asked_take("nothing", 0));
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_file_set_contents("log", rows[i].log, -1, NULL);
+        struct twin_asked *asked = twin_asked_take("log", rows[i].runs);
+
+        g_assert_false(g_file_test("log", G_FILE_TEST_EXISTS));
+        g_assert_cmpint(asked != NULL, ==, rows[i].versions[0] != NULL);
+        if (asked) {
+            g_assert_cmpint(twin_asked_alike(asked, rows[i].versions[0], rows[i].versions[1]), ==,
+                            rows[i].alike);
+            twin_asked_free(asked);
+        }
+    }
+}
+
+/* What the program itself tells that it asked. */
+static void test_asked_of_program(void)
+{
+    static const struct {
+        const char *words;
+        const char *like, *unlike; /* 7.2.22; NULL: it tells that its version is printed */
+    } rows[] = {
+        { "create -q -f qcow2 x 1M", "9.1.0", "10.1.0" },
+        { "info --output=json x", "7.0.0", "8.0.0" },
+        { "--version", NULL, NULL },
+    };
+
+    g_setenv("INSTAR_IMG_PROFILE_LOG", "log", TRUE);
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        test_run("%s %s", test_instar_img(), rows[i].words);
+        struct twin_asked *asked = twin_asked_take("log", 1);
+
+        g_assert_cmpint(asked != NULL, ==, rows[i].like != NULL);
+        if (asked) {
+            g_assert_true(twin_asked_alike(asked, "7.2.22", rows[i].like));
+            g_assert_false(twin_asked_alike(asked, "7.2.22", rows[i].unlike));
+            twin_asked_free(asked);
+        }
+    }
+    g_unsetenv("INSTAR_IMG_PROFILE_LOG");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -376,6 +442,8 @@ int main(int argc, char **argv)
     g_test_add_func("/twin-harness/digest", test_digest);
     g_test_add_func("/twin-harness/wanted", test_wanted);
     g_test_add_func("/twin-harness/report", test_report);
+    g_test_add_func("/twin-harness/asked", test_asked);
+    g_test_add_func("/twin-harness/asked-of-program", test_asked_of_program);
     g_test_add_func("/twin-harness/killed", test_killed);
     g_test_add_func("/twin-harness/all-tables", test_all_tables);
     g_test_add_func("/twin-harness/skip-reasons", test_skip_reasons);

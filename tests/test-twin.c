@@ -12,6 +12,8 @@
  *   INSTAR_TWIN_ONLY="PATTERN ..." only what matches (* and ?) as BUCKET/TARGET/NAME or as a path
  *                              without its first slash
  *   INSTAR_TWIN_ALL=1          also the cases of testsuite-data/skips.json
+ *   INSTAR_TWIN_EACH=1         ours is started for each version, also where it asked nothing that
+ *                              tells them apart
  *   INSTAR_TEST_KEEP=1         leave the directories and say where
  *   INSTAR_IMG=PATH            the candidate; the real qemu-img is one that passes
  */

@@ -56,6 +56,7 @@ void twin_fixture_free(struct twin_fixture *fixture)
     g_free(fixture->work);
     g_free(fixture->setups[TWIN_REAL]);
     g_free(fixture->setups[TWIN_OURS]);
+    g_free(fixture->profile_log);
     g_free(fixture);
 }
 
@@ -103,19 +104,21 @@ static char **expand(const struct twin_fixture *fixture, char **argv)
 }
 
 /* @version: of the candidate. @marked: freed memory is filled with marks, which show faults. */
-static char **environment(const struct twin_case *c, enum twin_who who, const char *version,
-                          gboolean marked)
+static char **environment(const struct twin_fixture *fixture, enum twin_who who,
+                          const char *version, gboolean marked)
 {
     char **envp = g_get_environ();
 
     envp = g_environ_unsetenv(envp, "INSTAR_IMG_QEMU_VERSION");
     if (!marked)
         envp = g_environ_unsetenv(envp, "MALLOC_PERTURB_");
+    if (who == TWIN_OURS && fixture->profile_log)
+        envp = g_environ_setenv(envp, "INSTAR_IMG_PROFILE_LOG", fixture->profile_log, TRUE);
     if (who == TWIN_OURS)
         envp = g_environ_setenv(envp, "INSTAR_IMG_QEMU_VERSION", version, TRUE);
     envp = g_environ_setenv(envp, "LC_ALL", "C.UTF-8", TRUE);
     envp = g_environ_setenv(envp, "TZ", "UTC", TRUE);
-    for (char **p = c->env; *p; p++) {
+    for (char **p = fixture->c->env; *p; p++) {
         g_auto(GStrv) pair = g_strsplit(*p, "=", 2);
 
         envp = g_environ_setenv(envp, pair[0], pair[1], TRUE);
@@ -129,7 +132,7 @@ static struct twin_output *run(const struct twin_fixture *fixture, char **argv, 
     gboolean is_img = g_str_equal(argv[0], "qemu-img");
     g_autoptr(GError) error = NULL;
     g_auto(GStrv) expanded = expand(fixture, argv);
-    g_auto(GStrv) envp = environment(fixture->c, who, version, marked);
+    g_auto(GStrv) envp = environment(fixture, who, version, marked);
     struct twin_process process = {
         .path = is_img && who == TWIN_OURS ? test_instar_img() : real_tool(is_img),
         .argv = expanded,

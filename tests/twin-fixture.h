@@ -16,6 +16,7 @@ struct twin_fixture {
     char *work;                     /* where commands run */
     char *setups[2];   /* by enum twin_who: what was set up, copied to work by twin_fixture_lay() */
     gboolean ready[2]; /* it is there */
+    char *profile_log; /* where the candidate tells what it asks of its profile; NULL: nowhere */
 };
 
 /*

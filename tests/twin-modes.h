@@ -29,11 +29,17 @@ gboolean twin_round_trip(struct twin_pair *pair, GString *report, GError **error
 gboolean twin_drift(struct twin_fixture *fixture, const struct twin_pair *pair,
                     const struct twin_recording *recording, GString *report, GError **error);
 
+/* What the candidate did with one case, version by version; see twin_baseline(). */
+struct twin_baselines;
+struct twin_baselines *twin_baselines_new(void);
+void twin_baselines_free(struct twin_baselines *baselines);
+
 /*
  * The candidate under the profile of @version, in a set-up of its own making, against what that
  * version printed. If @pair is there, @version is the installed one, and what the candidate did
- * beside it counts.
+ * beside it counts. If the case was done before, for @baselines, under a version that answers alike
+ * all that was asked of it, that counts; with INSTAR_TWIN_EACH=1 it is done for each version.
  */
 gboolean twin_baseline(struct twin_fixture *fixture, const struct twin_pair *pair,
-                       const char *version, const struct twin_outcome *recorded, GString *report,
-                       GError **error);
+                       struct twin_baselines *baselines, const char *version,
+                       const struct twin_outcome *recorded, GString *report, GError **error);

@@ -64,7 +64,8 @@ static void put_drift(struct twin_entry *entry, const struct twin_pair *pair, GE
                                twin_installed_version(), fixture->c->id);
 }
 
-static void put_entry(struct twin_entry *entry, struct twin_pair *pair, const GError *pair_error)
+static void put_entry(struct twin_entry *entry, struct twin_pair *pair,
+                      struct twin_baselines *baselines, const GError *pair_error)
 {
     struct twin_fixture *fixture = entry->unit->fixture;
     g_autoptr(GError) error = NULL;
@@ -78,7 +79,7 @@ static void put_entry(struct twin_entry *entry, struct twin_pair *pair, const GE
     else if (entry->mode == TWIN_DRIFT)
         put_drift(entry, pair, &error);
     else
-        twin_baseline(fixture, needs_pair(entry) ? pair : NULL, entry->version,
+        twin_baseline(fixture, needs_pair(entry) ? pair : NULL, baselines, entry->version,
                       entry->recorded->outcome, entry->report, &error);
     if (error)
         g_string_append_printf(entry->report, "  %s\n", error->message);
@@ -97,13 +98,15 @@ void twin_unit_put(struct twin_unit *unit)
         if (!entry->reason && needs_pair(entry))
             pair = twin_pair_run(unit->fixture, &error);
     }
+    struct twin_baselines *baselines = twin_baselines_new();
     /* In their order: a baseline that lays the work directory anew comes last. */
     for (guint i = 0; i < unit->entries->len; i++) {
         struct twin_entry *entry = g_ptr_array_index(unit->entries, i);
 
         if (!entry->reason)
-            put_entry(entry, pair, error);
+            put_entry(entry, pair, baselines, error);
     }
+    twin_baselines_free(baselines);
     g_clear_pointer(&pair, twin_pair_free);
     twin_fixture_clear(unit->fixture);
     unit->done = TRUE;

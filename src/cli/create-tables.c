@@ -46,7 +46,7 @@ static void add_table(GPtrArray *rows, const struct fmt_option_table *table)
     for (size_t i = 0; i < table->n_rows; i++) {
         const struct fmt_option *row = &table->rows[i];
 
-        if (row->since * 100u <= profile_version() && !has_row(rows, row->name)) {
+        if (profile_reaches(row->since * 100u) && !has_row(rows, row->name)) {
             g_ptr_array_add(rows, (gpointer)row);
         }
     }

@@ -51,9 +51,16 @@ static void known_init(Known *known, const CliCommand *command)
     g_ptr_array_add(known->rows, &known->help);
 }
 
-/* The tables of getopt_long() for what qemu-img of this version knows. Values of long options are
- * numbers above any letter, so that the row can be told from them. */
-static char *getopt_tables(const Known *known, guint version, gboolean quiet, GArray **ret_longs)
+/* as_profile: is it of the active profile's version, or an older one's? Ours knows them all. */
+static gboolean knows(guint since, gboolean as_profile)
+{
+    return since == 0 || !as_profile || profile_reaches(since);
+}
+
+/* The tables of getopt_long() for what qemu-img of the profile, or ours, knows. Values of long
+ * options are numbers above any letter, so that the row can be told from them. */
+static char *getopt_tables(const Known *known, gboolean as_profile, gboolean quiet,
+                           GArray **ret_longs)
 {
     GString *letters = g_string_new(quiet ? ":" : "");
     GArray *longs = g_array_new(TRUE, TRUE, sizeof(struct option));
@@ -62,13 +69,12 @@ static char *getopt_tables(const Known *known, guint version, gboolean quiet, GA
         const CliOption *o = g_ptr_array_index(known->rows, i);
         int takes = o->value != NULL ? required_argument : no_argument;
 
-        if (o->since <= version) {
+        if (knows(o->since, as_profile)) {
             struct option row = { o->name, takes, NULL, 256 + (int)i };
             g_array_append_val(longs, row);
         }
         for (const char *l = o->letters;
-             l != NULL && *l != '\0' &&
-             o->letters_since <= (o->letters_strict ? profile_version() : version);
+             l != NULL && *l != '\0' && knows(o->letters_since, o->letters_strict || as_profile);
              l++) {
             g_string_append_c(letters, *l);
             g_string_append(letters, takes == required_argument ? ":" : "");
@@ -91,12 +97,14 @@ static const CliOption *find_row(const Known *known, int found)
     return NULL;
 }
 
-/* Read argv as qemu-img of version would. It is permuted. quiet: getopt_long() says nothing. */
-static Reading read_words(const Known *known, guint version, gboolean quiet, int argc, char **argv)
+/* Read argv as qemu-img of the profile would, or as all that we know. It is permuted. quiet:
+ * getopt_long() says nothing. */
+static Reading read_words(const Known *known, gboolean as_profile, gboolean quiet, int argc,
+                          char **argv)
 {
     Reading reading = { g_ptr_array_new_with_free_func(g_free), g_ptr_array_new(), 0, NULL };
     g_autoptr(GArray) longs = NULL;
-    g_autofree char *letters = getopt_tables(known, version, quiet, &longs);
+    g_autofree char *letters = getopt_tables(known, as_profile, quiet, &longs);
     int found;
 
     optind = 0;
@@ -124,11 +132,11 @@ static Reading read_words(const Known *known, guint version, gboolean quiet, int
 static Reading read_words_as_profile(const Known *known, int argc, char **argv)
 {
     g_autofree char **copy = g_memdup2(argv, sizeof *argv * ((gsize)argc + 1));
-    Reading reading = read_words(known, profile_version(), TRUE, argc, copy);
+    Reading reading = read_words(known, TRUE, TRUE, argc, copy);
 
     if (reading.failed != 0) {
         g_autofree char **again = g_memdup2(argv, sizeof *argv * ((gsize)argc + 1));
-        Reading newer = read_words(known, CLI_OURS, TRUE, argc, again);
+        Reading newer = read_words(known, FALSE, TRUE, argc, again);
 
         if (newer.failed == 0) {
             reading_clear(&reading);
@@ -147,7 +155,7 @@ static void let_getopt_say(const Known *known, const char *name, int argc, char 
     g_auto(Reading) again = { NULL };
 
     copy[0] = first;
-    again = read_words(known, profile_version(), FALSE, argc, copy);
+    again = read_words(known, TRUE, FALSE, argc, copy);
 }
 
 /* Say what is wrong with the command line, in qemu-img's words or, since 10.1, in getopt's own. */

@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
 #include "profile/profile.h"
+
+#define MOST_ASKED 64u
 
 typedef struct {
     guint since, until; /* major * 10000 + minor * 100; until 0: still so */
@@ -17,7 +25,55 @@ static struct {
     gboolean ready;
     guint version;
     char text[16];
+    const char *log; /* NULL: nobody wants to know what is asked */
 } profile;
+
+/* What was asked, for each question to be told once. */
+static struct {
+    GMutex mutex;
+    Fact facts[MOST_ASKED];
+    guint n;
+} asked;
+
+G_GNUC_PRINTF(1, 2) static void tell(const char *format, ...)
+{
+    int fd = g_open(profile.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    va_list args;
+
+    if (fd >= 0) {
+        va_start(args, format);
+        vdprintf(fd, format, args);
+        va_end(args);
+        close(fd);
+    }
+}
+
+static void tell_asked(guint since, guint until)
+{
+    guint i = 0;
+
+    g_mutex_lock(&asked.mutex);
+    while (i < asked.n && (asked.facts[i].since != since || asked.facts[i].until != until)) {
+        i++;
+    }
+    if (i == asked.n) {
+        if (asked.n < MOST_ASKED) {
+            asked.facts[asked.n++] = (Fact){ since, until };
+        }
+        tell("%u %u\n", since, until);
+    }
+    g_mutex_unlock(&asked.mutex);
+}
+
+static gboolean answer(guint since, guint until)
+{
+    guint version = profile_version();
+
+    if (profile.log != NULL) {
+        tell_asked(since, until);
+    }
+    return version >= since && (until == 0 || version < until);
+}
 
 /* "7.2.22" or "7.2": up to two digits a part. FALSE for anything else. */
 static gboolean parse_version(const char *text, guint *ret_version)
@@ -61,6 +117,9 @@ gboolean profile_init(GError **error)
     }
     g_snprintf(profile.text, sizeof profile.text, "%u.%u.%u", profile.version / 10000,
                profile.version / 100 % 100, profile.version % 100);
+    if (!profile.ready && (profile.log = g_getenv("INSTAR_IMG_PROFILE_LOG")) != NULL) {
+        tell("run\n");
+    }
     profile.ready = TRUE;
     return ok;
 }
@@ -76,12 +135,18 @@ guint profile_version(void)
 const char *profile_version_string(void)
 {
     profile_version();
+    if (profile.log != NULL) {
+        tell("version\n");
+    }
     return profile.text;
 }
 
 gboolean profile_has(ProfileFact fact)
 {
-    guint version = profile_version();
+    return answer(facts[fact].since, facts[fact].until);
+}
 
-    return version >= facts[fact].since && (facts[fact].until == 0 || version < facts[fact].until);
+gboolean profile_reaches(guint version)
+{
+    return answer(version, 0);
 }

@@ -27,5 +27,14 @@ guint profile_version(void);
 /* "7.2.22", as --version prints it. */
 const char *profile_version_string(void);
 gboolean profile_has(ProfileFact fact);
+/* Is the active profile that of version, numbered as above, or of a newer one? */
+gboolean profile_reaches(guint version);
+
+/*
+ * Where INSTAR_IMG_PROFILE_LOG names a file, each process adds to it the line "run", and for each
+ * different question about its profile "SINCE UNTIL", numbered as above, UNTIL 0 if there is none;
+ * "version" if the version itself is printed. Two versions with the same answers make the same
+ * program, which saves the test suite most of its runs.
+ */
 
 #endif
