@@ -39,5 +39,5 @@ try shrink-behind-free resize -q --shrink i 99G
 # tables that lie in a hole of the file are not read; before and behind some that do not
 "$INSTAR_IMG" create -q -f vmdk v 100T
 try vmdk-check-empty check -q v
-"$INSTAR_IMG" bench -q -w -c 3 -S 30T -f vmdk v
+"$INSTAR_IMG" bench -q -w -c 3 -S 2047M -o 30T -f vmdk v >out
 try vmdk-check check -q v
