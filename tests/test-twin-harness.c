@@ -382,7 +382,8 @@ static void test_asked(void)
         { "run\n80000 90100\n", 1, { "9.0.0", "9.1.0" }, FALSE },
     };
 
-    g_assert_null(twin_asked_take("nothing", 0));
+    g_assert_null(twin_asked_take("nothing", 1));
+    twin_asked_free(twin_asked_take("nothing", 0));
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_file_set_contents("log", rows[i].log, -1, NULL);
         struct twin_asked *asked = twin_asked_take("log", rows[i].runs);

@@ -35,12 +35,13 @@ struct twin_asked *twin_asked_take(const char *path, guint runs)
 {
     struct twin_asked *asked = g_new0(struct twin_asked, 1);
     g_autofree char *text = NULL;
-    gboolean whole = g_file_get_contents(path, &text, NULL, NULL) && g_str_has_suffix(text, "\n");
+    gboolean there = g_file_get_contents(path, &text, NULL, NULL);
+    gboolean whole = there ? g_str_has_suffix(text, "\n") : runs == 0;
     guint found = 0;
 
     asked->questions = g_array_new(FALSE, FALSE, sizeof(struct question));
     (void)g_remove(path);
-    if (whole) {
+    if (whole && there) {
         text[strlen(text) - 1] = 0;
         g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
         for (char **line = lines; *line && whole; line++)
@@ -56,6 +57,11 @@ void twin_asked_free(struct twin_asked *asked)
 {
     g_array_unref(asked->questions);
     g_free(asked);
+}
+
+void twin_asked_add(struct twin_asked *asked, const struct twin_asked *more)
+{
+    g_array_append_vals(asked->questions, more->questions->data, more->questions->len);
 }
 
 static guint number(const char *version)

@@ -12,10 +12,14 @@ struct twin_asked;
 
 /*
  * Of the log at @path, which is removed. NULL if it does not tell everything: it is not there, not
- * whole, not that of @runs processes, or the version itself was printed. To be freed.
+ * whole, not that of @runs processes, or the version itself was printed. No process asks nothing
+ * and needs no log. To be freed.
  */
 struct twin_asked *twin_asked_take(const char *path, guint runs);
 void twin_asked_free(struct twin_asked *asked);
+
+/* What @more asked is asked by @asked as well. */
+void twin_asked_add(struct twin_asked *asked, const struct twin_asked *more);
 
 /* Whether the versions @a and @b, as X.Y.Z, give the same answers. */
 gboolean twin_asked_alike(const struct twin_asked *asked, const char *a, const char *b);

@@ -14,6 +14,19 @@ static void command_free(struct twin_command *command)
     g_free(command);
 }
 
+gboolean twin_command_only_looks(const struct twin_command *command)
+{
+    static const char *const lookers[] = { "info", "map", "check", "compare", "measure", NULL };
+    char **argv = command->argv;
+
+    if (!g_str_equal(argv[0], "qemu-img") || !argv[1] || !g_strv_contains(lookers, argv[1]))
+        return FALSE;
+    for (char **p = argv + 2; *p; p++)
+        if (g_str_has_prefix(*p, "-r") || g_str_has_prefix(*p, "--r"))
+            return FALSE;
+    return TRUE;
+}
+
 void twin_case_free(struct twin_case *c)
 {
     g_free(c->bucket);

@@ -13,6 +13,9 @@ struct twin_command {
     char **argv;
 };
 
+/* Whether it changes no file, so that it says the same a second time. */
+gboolean twin_command_only_looks(const struct twin_command *command);
+
 struct twin_case {
     char *bucket; /* the subcommand, or "cli" */
     char *target; /* the format, or what else the case is about */

@@ -174,20 +174,25 @@ void twin_fixture_settle(const struct twin_fixture *fixture)
         g_test_message("%s", error->message);
 }
 
+struct twin_output *twin_fixture_command(const struct twin_fixture *fixture, guint n,
+                                         enum twin_who who, const char *version)
+{
+    const struct twin_case *c = fixture->c;
+    const struct twin_command *command = n ? g_ptr_array_index(c->observe, n - 1) : NULL;
+
+    if (n)
+        twin_fixture_settle(fixture);
+    return twin_fixture_run(fixture, n ? command->argv : c->run, who, version, c->umask);
+}
+
 struct twin_outcome *twin_fixture_outcome(const struct twin_fixture *fixture, enum twin_who who,
                                           const char *version)
 {
-    const struct twin_case *c = fixture->c;
     struct twin_outcome *outcome = twin_outcome_new();
 
-    outcome->run = twin_fixture_run(fixture, c->run, who, version, c->umask);
-    for (guint i = 0; i < c->observe->len; i++) {
-        const struct twin_command *command = g_ptr_array_index(c->observe, i);
-
-        twin_fixture_settle(fixture);
-        g_ptr_array_add(outcome->observe,
-                        twin_fixture_run(fixture, command->argv, who, version, c->umask));
-    }
+    outcome->run = twin_fixture_command(fixture, 0, who, version);
+    for (guint n = 1; n <= fixture->c->observe->len; n++)
+        g_ptr_array_add(outcome->observe, twin_fixture_command(fixture, n, who, version));
     return outcome;
 }
 

@@ -55,8 +55,14 @@ struct twin_output *twin_fixture_ask(const struct twin_fixture *fixture, const c
 /* Make what map says of the work directory's files independent of who has read them before. */
 void twin_fixture_settle(const struct twin_fixture *fixture);
 
-/* The case's run and its observations, all by @who; to be freed. Under another version than the
- * installed one what counts is what is printed: no marks then either. */
+/*
+ * Command @n of the case by @who: 0 is its run, others its observations, which count from 1. Under
+ * another version than the installed one what counts is what is printed: no marks then either.
+ */
+struct twin_output *twin_fixture_command(const struct twin_fixture *fixture, guint n,
+                                         enum twin_who who, const char *version);
+
+/* All of them; to be freed. */
 struct twin_outcome *twin_fixture_outcome(const struct twin_fixture *fixture, enum twin_who who,
                                           const char *version);
 

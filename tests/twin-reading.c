@@ -12,19 +12,6 @@
 /* Beyond this virtual size walking through an image takes minutes: no map and no comparison. */
 #define WALKABLE (G_GUINT64_CONSTANT(64) << 30)
 
-/* Whether @argv only looks at images. */
-static gboolean only_looks(char **argv)
-{
-    static const char *const lookers[] = { "info", "map", "check", "compare", "measure", NULL };
-
-    if (!g_str_equal(argv[0], "qemu-img") || !argv[1] || !g_strv_contains(lookers, argv[1]))
-        return FALSE;
-    for (char **p = argv + 2; *p; p++)
-        if (g_str_has_prefix(*p, "-r") || g_str_has_prefix(*p, "--r"))
-            return FALSE;
-    return TRUE;
-}
-
 /*
  * Which of the observations of @c is @argv; -1: none, or it came before something that might have
  * changed the answer.
@@ -36,7 +23,7 @@ static int observed_as(const struct twin_case *c, const char *const *argv)
     for (guint i = 0; i < c->observe->len; i++) {
         const struct twin_command *command = g_ptr_array_index(c->observe, i);
 
-        if (!only_looks(command->argv))
+        if (!twin_command_only_looks(command))
             return -1;
         if (g_strv_equal((const char *const *)command->argv, argv))
             found = (int)i;
