@@ -44,21 +44,14 @@ void twin_fixture_clear(struct twin_fixture *fixture);
 struct twin_output *twin_fixture_run(const struct twin_fixture *fixture, char **argv,
                                      enum twin_who who, const char *version, guint umask);
 
-/*
- * The same for a question about what a command has left, under the installed version: the candidate
- * goes without marks in freed memory, which cost it a fifth of its time; it had them when it did
- * what is asked about.
- */
+/* The same for a question about what a command has left, under the installed version. */
 struct twin_output *twin_fixture_ask(const struct twin_fixture *fixture, const char *const *argv,
                                      enum twin_who who);
 
 /* Make what map says of the work directory's files independent of who has read them before. */
 void twin_fixture_settle(const struct twin_fixture *fixture);
 
-/*
- * Command @n of the case by @who: 0 is its run, others its observations, which count from 1. Under
- * another version than the installed one what counts is what is printed: no marks then either.
- */
+/* Command @n of the case by @who: 0 is its run, others its observations, which count from 1. */
 struct twin_output *twin_fixture_command(const struct twin_fixture *fixture, guint n,
                                          enum twin_who who, const char *version);
 
