@@ -12,7 +12,7 @@ struct twin_asked;
 
 /*
  * Of the log at @path, which is removed. NULL if it does not tell everything: it is not there, not
- * whole, not that of @runs processes, or the version itself was printed. No process asks nothing
+ * whole, not that of @runs processes, or the version itself was asked for. No process asks nothing
  * and needs no log. To be freed.
  */
 struct twin_asked *twin_asked_take(const char *path, guint runs);

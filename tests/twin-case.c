@@ -21,8 +21,10 @@ gboolean twin_command_only_looks(const struct twin_command *command)
 
     if (!g_str_equal(argv[0], "qemu-img") || !argv[1] || !g_strv_contains(lookers, argv[1]))
         return FALSE;
+    /* check -r, however it is written, and nodes that are to be opened for writing */
     for (char **p = argv + 2; *p; p++)
-        if (g_str_has_prefix(*p, "-r") || g_str_has_prefix(*p, "--r"))
+        if (g_str_has_prefix(*p, "--r") || strstr(*p, "read-only") ||
+            (**p == '-' && (*p)[1] != '-' && strchr(*p, 'r')))
             return FALSE;
     return TRUE;
 }

@@ -37,8 +37,8 @@ void twin_baselines_free(struct twin_baselines *baselines);
 /*
  * The candidate under the profile of @version, in a set-up of its own making, against what that
  * version printed. If @pair is there, @version is the installed one, and what the candidate did
- * beside it counts. If the case was done before, for @baselines, under a version that answers alike
- * all that was asked of it, that counts; with INSTAR_TWIN_EACH=1 it is done for each version.
+ * beside it counts. So does what a command of the case did before, for @baselines, under a version
+ * that answers alike all that it asked; with INSTAR_TWIN_EACH=1 it is done for each version.
  */
 gboolean twin_baseline(struct twin_fixture *fixture, const struct twin_pair *pair,
                        struct twin_baselines *baselines, const char *version,

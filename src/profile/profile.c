@@ -65,9 +65,17 @@ static void tell_asked(guint since, guint until)
     g_mutex_unlock(&asked.mutex);
 }
 
+static guint active(void)
+{
+    if (G_UNLIKELY(!profile.ready)) {
+        profile_init(NULL);
+    }
+    return profile.version;
+}
+
 static gboolean answer(guint since, guint until)
 {
-    guint version = profile_version();
+    guint version = active();
 
     if (profile.log != NULL) {
         tell_asked(since, until);
@@ -126,18 +134,17 @@ gboolean profile_init(GError **error)
 
 guint profile_version(void)
 {
-    if (G_UNLIKELY(!profile.ready)) {
-        profile_init(NULL);
+    guint version = active();
+
+    if (profile.log != NULL) {
+        tell("version\n");
     }
-    return profile.version;
+    return version;
 }
 
 const char *profile_version_string(void)
 {
     profile_version();
-    if (profile.log != NULL) {
-        tell("version\n");
-    }
     return profile.text;
 }
 

@@ -20,6 +20,13 @@ typedef enum {
     PROFILE_N_FACTS
 } ProfileFact;
 
+/*
+ * Where INSTAR_IMG_PROFILE_LOG names a file, each process adds to it the line "run", and for each
+ * different question about its profile "SINCE UNTIL", numbered as below, UNTIL 0 if there is none;
+ * "version" if it asked for the version itself. Under two versions with the same answers the program
+ * does the same, which saves the test suite most of its runs.
+ */
+
 /* Read the environment once; FALSE with a message if it names no version. */
 gboolean profile_init(GError **error);
 /* Major * 10000 + minor * 100 + micro, 70222 for 7.2.22. */
@@ -29,12 +36,5 @@ const char *profile_version_string(void);
 gboolean profile_has(ProfileFact fact);
 /* Is the active profile that of version, numbered as above, or of a newer one? */
 gboolean profile_reaches(guint version);
-
-/*
- * Where INSTAR_IMG_PROFILE_LOG names a file, each process adds to it the line "run", and for each
- * different question about its profile "SINCE UNTIL", numbered as above, UNTIL 0 if there is none;
- * "version" if the version itself is printed. Two versions with the same answers make the same
- * program, which saves the test suite most of its runs.
- */
 
 #endif
