@@ -50,7 +50,7 @@ static int check_table(struct fmt_image *im, const struct vmdk_table *table, uin
 /* A part of the file without data: a table in there is one without grains. */
 struct hole {
     uint64_t start, end;
-    uint64_t asked; /* number of the table after which was asked last */
+    uint64_t next; /* number of the first table after which it is asked again */
 };
 
 static bool is_empty(const struct fmt_image *im, const struct vmdk_table *table)
@@ -71,10 +71,10 @@ static int find_hole(struct fmt_image *im, uint64_t place, uint64_t n, struct ho
     const struct vmdk_state *st = im->state;
     struct abi_io op = { .op = ABI_IO_NEXT_DATA, .offset = place + st->header.n_gtes * 4 };
 
-    if (hole->asked && n - hole->asked < SPARE) {
+    if (n < hole->next) {
         return FMT_OK;
     }
-    hole->asked = n;
+    hole->next = n + SPARE;
     int status = im->env->io(im->env, &op, 1);
     if (!status && op.result > 0) {
         hole->start = op.offset;
